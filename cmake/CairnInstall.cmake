@@ -1,0 +1,55 @@
+# `cmake --install` and the package that find_package(cairn CONFIG) finds.
+#
+# Our libraries are static, so an installed cairn::kv names what it links privately. It does so by
+# targets of our own that cairnConfig.cmake makes from plain library files: a consumer then needs
+# none of these packages' CMake files, and no C compiler, which Cap'n Proto's asks for.
+
+include(CMakePackageConfigHelpers)
+
+set(cairn_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/cairn)
+
+# "$<LINK_ONLY:CapnProto::capnp>" becomes itself in this build and "$<LINK_ONLY:cairn::capnp_files>"
+# in the installed package.
+function(cairn_rename_installed_dependencies target)
+  get_target_property(libraries ${target} INTERFACE_LINK_LIBRARIES)
+  if(NOT libraries)
+    return()
+  endif()
+  set(renamed "")
+  foreach(library IN LISTS libraries)
+    string(REGEX REPLACE "CapnProto::(capnp|kj)" "cairn::\\1_files" installed "${library}")
+    string(REPLACE "leveldb::leveldb" "cairn::leveldb_files" installed "${installed}")
+    if(installed STREQUAL library)
+      list(APPEND renamed "${library}")
+    else()
+      list(APPEND renamed "$<BUILD_INTERFACE:${library}>" "$<INSTALL_INTERFACE:${installed}>")
+    endif()
+  endforeach()
+  set_target_properties(${target} PROPERTIES INTERFACE_LINK_LIBRARIES "${renamed}")
+endfunction()
+
+foreach(name raft wal net kv http)
+  if(NOT TARGET cairn_${name})
+    continue()
+  endif()
+  cairn_rename_installed_dependencies(cairn_${name})
+  get_target_property(header_sets cairn_${name} INTERFACE_HEADER_SETS)
+  if(header_sets)
+    install(TARGETS cairn_${name} EXPORT cairnTargets
+            ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+            FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  else()
+    install(TARGETS cairn_${name} EXPORT cairnTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  endif()
+endforeach()
+
+if(TARGET cairn_kv)
+  install(EXPORT cairnTargets NAMESPACE cairn:: DESTINATION ${cairn_package_dir})
+endif()
+configure_package_config_file(
+  ${PROJECT_SOURCE_DIR}/cmake/cairnConfig.cmake.in ${PROJECT_BINARY_DIR}/cairnConfig.cmake
+  INSTALL_DESTINATION ${cairn_package_dir})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/cairnConfigVersion.cmake
+                                 COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/cairnConfig.cmake ${PROJECT_BINARY_DIR}/cairnConfigVersion.cmake
+        DESTINATION ${cairn_package_dir})

@@ -1,0 +1,196 @@
+#include "http/render.h"
+
+#include "http/json_text.h"
+
+namespace cairn::http {
+namespace {
+
+void append_item(std::string& out, const kv::Item& item, bool with_value) {
+  out += '{';
+  append_json_bytes(out, "key", item.key);
+  if (with_value) {
+    out += ',';
+    append_json_bytes(out, "value", item.value);
+  }
+  out += ",\"create_revision\":";
+  append_number(out, item.create_revision);
+  out += ",\"mod_revision\":";
+  append_number(out, item.mod_revision);
+  out += ",\"version\":";
+  append_number_string(out, item.version);
+  out += '}';
+}
+
+void append_previous(std::string& out, const std::optional<kv::Item>& previous) {
+  out += ",\"prev\":";
+  if (previous) {
+    append_item(out, *previous, true);
+  } else {
+    out += "null";
+  }
+}
+
+// The store's cursor is any bytes; in an answer and a query it travels as base64url.
+void append_next(std::string& out, const std::optional<std::string>& next) {
+  out += ",\"next\":";
+  if (!next) {
+    out += "null";
+    return;
+  }
+  out += '"';
+  append_base64url(out, *next);
+  out += '"';
+}
+
+void append_id_or_null(std::string& out, std::uint64_t id) {
+  if (id == 0) {
+    out += "null";
+  } else {
+    append_number(out, id);
+  }
+}
+
+void append_node(std::string& out, const kv::NodeView& node) {
+  out += "{\"id\":";
+  append_number(out, node.id);
+  out += ",\"http\":";
+  append_json_string(out, node.http);
+  out += ",\"peer\":";
+  append_json_string(out, node.peer);
+  out += ",\"state\":";
+  append_json_string(out, node.state);
+  out += '}';
+}
+
+void append_replica(std::string& out, const kv::ReplicaView& replica) {
+  out += "{\"node\":";
+  append_number(out, replica.node);
+  out += ",\"match\":";
+  append_number_string(out, replica.match);
+  out += ",\"state\":";
+  append_json_string(out, replica.state);
+  out += '}';
+}
+
+// `each` appends one element.
+template <class Range, class Each>
+void append_array(std::string& out, const Range& range, Each each) {
+  out += '[';
+  bool first = true;
+  for (const auto& element : range) {
+    if (!first) out += ',';
+    first = false;
+    each(out, element);
+  }
+  out += ']';
+}
+
+void append_partition(std::string& out, const kv::PartitionView& partition) {
+  out += "{\"id\":";
+  append_number(out, partition.id);
+  out += ",\"leader\":";
+  append_id_or_null(out, partition.leader);
+  out += ",\"term\":";
+  append_number_string(out, partition.term);
+  out += ",\"commit\":";
+  append_number_string(out, partition.commit);
+  out += ",\"applied\":";
+  append_number_string(out, partition.applied);
+  out += ",\"replicas\":";
+  append_array(out, partition.replicas, append_replica);
+  out += '}';
+}
+
+}  // namespace
+
+std::string render_item(const kv::Item& item) {
+  std::string out;
+  out.reserve(item.key.size() + item.value.size() + 128);
+  append_item(out, item, true);
+  out += '\n';
+  return out;
+}
+
+std::string render_put(const kv::PutResult& result, bool with_previous) {
+  std::string out = "{\"revision\":";
+  append_number(out, result.revision);
+  out += ",\"version\":";
+  append_number_string(out, result.version);
+  out += result.created ? ",\"created\":true" : ",\"created\":false";
+  if (with_previous) append_previous(out, result.previous);
+  out += "}\n";
+  return out;
+}
+
+std::string render_remove(const kv::RemoveResult& result, bool with_previous) {
+  std::string out = result.deleted ? "{\"deleted\":1,\"revision\":" : "{\"deleted\":0,\"revision\":";
+  append_number(out, result.revision);
+  if (with_previous) append_previous(out, result.previous);
+  out += "}\n";
+  return out;
+}
+
+std::string render_scan(const kv::ScanResult& result, bool keys_only, bool count_only) {
+  std::string out;
+  if (count_only) {
+    out += "{\"count\":";
+    append_number_string(out, result.count);
+  } else {
+    out += "{\"items\":";
+    append_array(out, result.items, [keys_only](std::string& to, const kv::Item& item) {
+      append_item(to, item, !keys_only);
+    });
+    append_next(out, result.next);
+  }
+  out += ",\"revision\":";
+  append_number(out, result.revision);
+  out += "}\n";
+  return out;
+}
+
+std::string render_remove_prefix(const kv::RemovePrefixResult& result) {
+  std::string out = "{\"deleted\":";
+  append_number(out, result.deleted);
+  out += ",\"revision\":";
+  append_number(out, result.revision);
+  append_next(out, result.next);
+  out += "}\n";
+  return out;
+}
+
+std::string render_cluster(const kv::ClusterView& view) {
+  std::string out = "{\"cluster_id\":";
+  append_json_string(out, view.cluster_id);
+  out += ",\"node\":";
+  append_number(out, view.node);
+  out += ",\"nodes\":";
+  append_array(out, view.nodes, append_node);
+  out += ",\"partitions\":";
+  append_array(out, view.partitions, append_partition);
+  out += "}\n";
+  return out;
+}
+
+std::string render_ring(std::string_view key, const kv::RingView& view) {
+  std::string out = "{";
+  append_json_bytes(out, "key", key);
+  out += ",\"partition\":";
+  append_number(out, view.partition);
+  out += ",\"leader\":";
+  append_id_or_null(out, view.leader);
+  out += ",\"nodes\":";
+  append_array(out, view.nodes,
+               [](std::string& to, std::uint64_t node) { append_number(to, node); });
+  out += "}\n";
+  return out;
+}
+
+std::string render_not_ready(const std::vector<std::string>& reasons) {
+  std::string out = "{\"status\":\"unavailable\",\"reasons\":";
+  append_array(out, reasons,
+               [](std::string& to, const std::string& reason) { append_json_string(to, reason); });
+  out += "}\n";
+  return out;
+}
+
+}  // namespace cairn::http

@@ -1,0 +1,74 @@
+#include "http/router.h"
+
+namespace cairn::http {
+namespace {
+
+constexpr unsigned bit(Method m) { return 1u << static_cast<unsigned>(m); }
+constexpr unsigned kRead = bit(Method::kGet) | bit(Method::kHead);
+
+struct Row {
+  std::string_view path;  // ends with "/": the rest is a key
+  const char* label;
+  const char* allow;
+  unsigned methods;
+};
+
+// In the order of Endpoint.
+constexpr Row kTable[kEndpoints] = {
+    {"/v1/kv/", "/v1/kv/{key}", "GET, HEAD, PUT, DELETE",
+     kRead | bit(Method::kPut) | bit(Method::kDelete)},
+    {"/v1/kv", "/v1/kv", "GET, HEAD, DELETE", kRead | bit(Method::kDelete)},
+    {"/v1/cluster", "/v1/cluster", "GET, HEAD", kRead},
+    {"/v1/ring/", "/v1/ring/{key}", "GET, HEAD", kRead},
+    {"/health", "/health", "GET, HEAD", kRead},
+    {"/livez", "/livez", "GET, HEAD", kRead},
+    {"/readyz", "/readyz", "GET, HEAD", kRead},
+    {"/metrics", "/metrics", "GET, HEAD", kRead},
+    {"", "none", "", 0},
+};
+
+const Row& row(Endpoint e) { return kTable[static_cast<std::size_t>(e)]; }
+
+}  // namespace
+
+Route route(std::string_view path) noexcept {
+  for (std::size_t i = 0; i + 1 < kEndpoints; ++i) {
+    const std::string_view known = kTable[i].path;
+    if (known.back() == '/') {
+      if (path.substr(0, known.size()) == known) {
+        return {static_cast<Endpoint>(i), path.substr(known.size())};
+      }
+    } else if (path == known) {
+      return {static_cast<Endpoint>(i), {}};
+    }
+  }
+  return {};
+}
+
+const char* allowed_methods(Endpoint endpoint) noexcept { return row(endpoint).allow; }
+
+bool allows(Endpoint endpoint, Method method) noexcept {
+  return (row(endpoint).methods & bit(method)) != 0;
+}
+
+const char* label(Endpoint endpoint) noexcept { return row(endpoint).label; }
+
+const char* label(Method method) noexcept {
+  switch (method) {
+    case Method::kGet:
+      return "GET";
+    case Method::kHead:
+      return "HEAD";
+    case Method::kPut:
+      return "PUT";
+    case Method::kDelete:
+      return "DELETE";
+    case Method::kPost:
+      return "POST";
+    case Method::kOther:
+      break;
+  }
+  return "other";
+}
+
+}  // namespace cairn::http

@@ -1,0 +1,45 @@
+// The fixed head of a command entry, 32 bytes, little-endian:
+//   0 u16 format version, 2 u16 bytes of the head, 4 u32 zero,
+//   8 u64 revision, 16 u64 ceiling, 24 u64 elapsed lease time
+// A multiple of 8, so that the command behind it is aligned where the payload is.
+#include "kv/command/command.h"
+#include "kv/command/little_endian.h"
+
+namespace cairn::kv {
+namespace {
+
+constexpr std::uint16_t kEntryVersion = 1;
+constexpr std::uint16_t kHeadBytes = 32;
+
+}  // namespace
+
+std::shared_ptr<const std::string> make_entry(const Stamp& stamp, std::string_view command) {
+  char head[kHeadBytes] = {};
+  store_le(kEntryVersion, head);
+  store_le(kHeadBytes, head + 2);
+  store_le(stamp.revision, head + 8);
+  store_le(stamp.ceiling, head + 16);
+  store_le(stamp.lease_elapsed, head + 24);
+  auto payload = std::make_shared<std::string>();
+  payload->reserve(kHeadBytes + command.size());
+  payload->append(head, kHeadBytes).append(command);
+  return payload;
+}
+
+boost::system::result<EntryView> split_entry(std::string_view payload) {
+  if (payload.size() < kHeadBytes) return CommandError::kMalformed;
+  const auto version = load_le<std::uint16_t>(payload.data());
+  if (version > kEntryVersion) return CommandError::kNewerVersion;
+  if (version != kEntryVersion || load_le<std::uint16_t>(payload.data() + 2) != kHeadBytes ||
+      load_le<std::uint32_t>(payload.data() + 4) != 0) {
+    return CommandError::kMalformed;
+  }
+  EntryView view;
+  view.stamp.revision = load_le<std::uint64_t>(payload.data() + 8);
+  view.stamp.ceiling = load_le<std::uint64_t>(payload.data() + 16);
+  view.stamp.lease_elapsed = load_le<std::uint64_t>(payload.data() + 24);
+  view.command = payload.substr(kHeadBytes);
+  return view;
+}
+
+}  // namespace cairn::kv

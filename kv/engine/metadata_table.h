@@ -1,0 +1,74 @@
+// What apply knows of keys without reading LevelDB: for each (group, generation, key) its metadata,
+// or that it is absent. Written through by the apply thread, which alone uses it; bounded in bytes.
+//
+// It is a cache and nothing else: with any size the applied state is the same. One duty makes it
+// more than that: between two calls of trim() nothing is evicted, so that the entries changed by
+// the batch that is being built, which LevelDB does not know yet, stay until it is written.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "cairn/kv/store.h"
+#include "raft/types.h"
+
+namespace cairn::kv {
+
+class MetadataTable {
+ public:
+  /// Stays where it is until the next trim().
+  struct Entry {
+    bool present = false;
+    Revision create_revision = 0;
+    Revision mod_revision = 0;
+    std::uint64_t version = 0;
+    std::uint64_t batch = 0;  // the last one that changed the key; the applier counts them
+
+   private:
+    friend class MetadataTable;
+    std::string_view key() const;
+    bool is(std::uint64_t h, raft::GroupId g, std::uint64_t gen, std::string_view k) const;
+
+    std::uint64_t hash = 0;
+    std::uint64_t generation = 0;
+    Entry* chain = nullptr;     // in its bucket
+    Entry* before = nullptr;    // the clock's ring
+    Entry* after = nullptr;
+    raft::GroupId group = 0;
+    std::uint32_t key_size = 0;
+    bool used = false;          // since the hand passed
+    // The key's bytes follow.
+  };
+
+  explicit MetadataTable(std::size_t bytes_max);
+  ~MetadataTable();
+  MetadataTable(const MetadataTable&) = delete;
+  MetadataTable& operator=(const MetadataTable&) = delete;
+
+  /// Null: not known.
+  Entry* find(raft::GroupId group, std::uint64_t generation, std::string_view key);
+  /// A key that is not in the table; absent until it is filled in.
+  Entry& add(raft::GroupId group, std::uint64_t generation, std::string_view key);
+  /// Evicts down to the bound. Entries given out before are gone.
+  void trim();
+  /// Drops every entry of a generation.
+  void forget(raft::GroupId group, std::uint64_t generation);
+
+  std::size_t bytes() const noexcept { return bytes_; }  // any thread
+
+ private:
+  static std::size_t cost(const Entry& entry);
+  void grow();
+  void evict(Entry* entry);
+
+  const std::size_t bytes_max_;
+  std::vector<Entry*> buckets_;  // a power of two of them
+  std::size_t size_ = 0;
+  std::atomic<std::size_t> bytes_{0};
+  Entry* hand_ = nullptr;  // of the clock; the ring's newest entry stands before it
+};
+
+}  // namespace cairn::kv

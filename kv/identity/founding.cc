@@ -1,0 +1,138 @@
+#include "kv/identity/founding.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include "kv/identity/founding_record.h"
+
+namespace cairn::kv {
+namespace {
+
+using Decision = Founding::Decision;
+
+bool same_founders(const std::vector<net::Founder>& a, const std::vector<net::Founder>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const net::Founder& x, const net::Founder& y) {
+                      return x.node == y.node && x.address == y.address;
+                    });
+}
+
+std::string named(std::uint64_t node) {
+  return "node " + std::to_string(node);
+}
+
+}  // namespace
+
+Founding::Founding(std::uint64_t node, std::uint64_t incarnation, FoundingPlan plan)
+    : node_(node), incarnation_(incarnation) {
+  proposal_.partitions = plan.partitions;
+  proposal_.replicas = plan.replicas;
+  proposal_.hash_id = plan.hash.id;
+  proposal_.hash_seed = plan.hash.seed;
+  for (Member& member : plan.members) {
+    const std::uint64_t known = member.id == node ? incarnation : 0;
+    proposal_.founders.push_back(
+        {.node = member.id, .address = std::move(member.peer), .incarnation = known});
+  }
+  std::sort(proposal_.founders.begin(), proposal_.founders.end(),
+            [](const net::Founder& a, const net::Founder& b) { return a.node < b.node; });
+  if (find_founder(proposal_, node) == nullptr || incarnation == 0) {
+    throw std::logic_error("Founding: the plan must list this node");
+  }
+}
+
+void Founding::heard(const net::Hello& hello) {
+  if (hello.node == node_ || find_founder(proposal_, hello.node) == nullptr) return;
+  present_[hello.node] = Peer{.incarnation = hello.incarnation, .says = hello.founding};
+}
+
+void Founding::lost(std::uint64_t node) {
+  present_.erase(node);
+}
+
+std::string Founding::difference(std::uint64_t node, const net::FoundingRecord& theirs) const {
+  const auto differs = [&](const char* what, std::uint64_t mine, std::uint64_t other) {
+    return named(node) + " was started with " + what + " " + std::to_string(other) +
+           ", this node with " + std::to_string(mine);
+  };
+  if (!same_founders(proposal_.founders, theirs.founders)) {
+    return named(node) + " was started with another list of members";
+  }
+  if (theirs.partitions != proposal_.partitions) {
+    return differs("partitions", proposal_.partitions, theirs.partitions);
+  }
+  if (theirs.replicas != proposal_.replicas) {
+    return differs("replicas", proposal_.replicas, theirs.replicas);
+  }
+  if (theirs.hash_id != proposal_.hash_id || theirs.hash_seed != proposal_.hash_seed) {
+    return named(node) + " was started with other hash parameters";
+  }
+  return {};
+}
+
+Decision Founding::from_record(std::uint64_t node, const net::FoundingRecord& record) const {
+  if (!valid_founding_record(record)) {
+    return {.kind = Decision::Kind::kMismatch,
+            .record = {},
+            .why = named(node) + " shows a founding record that contradicts itself"};
+  }
+  const net::Founder* me = find_founder(record, node_);
+  if (me == nullptr) {
+    return {.kind = Decision::Kind::kMismatch,
+            .record = {},
+            .why = named(node) + " belongs to a cluster that was founded without this node"};
+  }
+  if (me->incarnation != incarnation_) {
+    return {.kind = Decision::Kind::kWiped,
+            .record = {},
+            .why = named(node) + " knows this node by an earlier directory"};
+  }
+  return {.kind = Decision::Kind::kAdopt, .record = record, .why = {}};
+}
+
+Decision Founding::found_or_wait() const {
+  net::FoundingRecord record = proposal_;
+  std::string missing;
+  for (net::Founder& founder : record.founders) {
+    if (founder.node == node_) continue;
+    const auto peer = present_.find(founder.node);
+    if (peer == present_.end() || peer->second.incarnation == 0) {
+      missing += (missing.empty() ? "" : ", ") + std::to_string(founder.node);
+      continue;
+    }
+    founder.incarnation = peer->second.incarnation;
+  }
+  if (!missing.empty()) {
+    return {.kind = Decision::Kind::kWait,
+            .record = {},
+            .why = "waiting for the other founders: node " + missing};
+  }
+  record.cluster_id = compute_cluster_id(record);
+  return {.kind = Decision::Kind::kFound, .record = std::move(record), .why = {}};
+}
+
+Decision Founding::decide() const {
+  Decision adopt, mismatch;
+  for (const auto& [node, peer] : present_) {
+    if (peer.says.cluster_id == 0) {
+      if (mismatch.kind == Decision::Kind::kMismatch) continue;
+      std::string why = difference(node, peer.says);
+      if (why.empty()) continue;
+      mismatch = {.kind = Decision::Kind::kMismatch, .record = {}, .why = std::move(why)};
+      continue;
+    }
+    Decision decision = from_record(node, peer.says);
+    if (decision.kind == Decision::Kind::kWiped) return decision;
+    if (decision.kind == Decision::Kind::kAdopt) {
+      adopt = std::move(decision);
+    } else {
+      mismatch = std::move(decision);
+    }
+  }
+  if (adopt.kind == Decision::Kind::kAdopt) return adopt;
+  if (mismatch.kind == Decision::Kind::kMismatch) return mismatch;
+  return found_or_wait();
+}
+
+}  // namespace cairn::kv

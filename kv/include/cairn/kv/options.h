@@ -1,0 +1,81 @@
+// How a store is opened. Every field: unit, default, range.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "cairn/kv/error.h"
+
+namespace cairn::kv {
+
+/// One founding member.
+struct Member {
+  std::uint64_t id = 0;  // 1 .. 2^32 - 1, unique for ever in a cluster
+  std::string peer;      // "host:port" that the others dial
+};
+
+/// One line for a program's log. Fields are short; no key or value ever stands in one.
+struct LogLine {
+  enum class Level { kInfo, kWarning, kError } level = Level::kInfo;
+  std::string text;
+};
+
+struct Options {
+  /// Made if absent. Everything of one node lives in it; one Store at a time.
+  std::string data_dir;
+  /// This member's id. 0 with an empty `cluster`: a store of one node, without network (id 1).
+  std::uint64_t node_id = 0;
+  /// "host:port" to listen on for peers. Required with `cluster`.
+  std::string peer;
+  /// The founding members, the same list on each, this one included. Read once, when the cluster is
+  /// made; afterwards the directory knows better.
+  std::vector<Member> cluster;
+  /// Number of partitions, 1 .. 4096, fixed when the cluster is made. 0: 1 for a new cluster, else
+  /// whatever was founded.
+  std::uint32_t partitions = 0;
+  /// Replicas of each partition, 1 .. 7; all nodes if there are fewer.
+  std::uint32_t replicas = 3;
+
+  /// "host:port" of this node's HTTP door, told to the other nodes. Empty: none.
+  std::string http;
+  /// Leader's heartbeat interval, 10 ms .. 10 s.
+  std::chrono::milliseconds heartbeat{50};
+  /// Shortest election timeout; the longest is twice that. At least 4 heartbeats.
+  std::chrono::milliseconds election_timeout{300};
+  /// Log kept for followers that are behind, per partition: entries (100 .. 10^9) and bytes
+  /// (1 MiB .. 1 GiB), whichever is less.
+  std::uint64_t log_entries_kept = 10'000;
+  std::uint64_t log_bytes_kept = 64ull << 20;
+  /// WAL segment size, 64 KiB .. 1 GiB.
+  std::uint64_t segment_bytes = 64ull << 20;
+  /// Memory for queues, caches and memtables, 32 MiB .. 1 TiB.
+  std::uint64_t memory_bytes = 256ull << 20;
+  /// Limits of a request: key 1 B .. 4 KiB, value up to 8 MiB, batch up to 8 MiB in all.
+  std::size_t key_bytes_max = 4096;
+  std::size_t value_bytes_max = 1u << 20;
+  std::size_t batch_bytes_max = 8u << 20;
+  std::size_t batch_operations_max = 1024;
+  /// How long a call waits for its answer unless it says otherwise, 1 ms .. 10 min.
+  std::chrono::milliseconds timeout{5000};
+  /// How long an answer is kept for a retry with the same idempotency key, by log time, and how many
+  /// such answers a partition holds at most.
+  std::chrono::milliseconds idempotency_window{600'000};
+  std::uint32_t idempotency_keys_max = 65'536;
+  /// Peer port beyond loopback without TLS: refused unless set.
+  bool insecure = false;
+
+  /// Receives log lines, on internal threads; must not call back into the store. Empty: silent.
+  std::function<void(const LogLine&)> log;
+  /// Called once, on an internal thread, when this node stops serving for good: its disk failed, or
+  /// an invariant broke. The process goes on; the store answers with errors. Must not block.
+  std::function<void(const Error&)> on_failure;
+};
+
+/// Checks ranges and consistency; the error's detail names the field.
+[[nodiscard]] Result<void> validate(const Options& options);
+
+}  // namespace cairn::kv

@@ -1,0 +1,266 @@
+// Cairn as a library: a durable key-value store of one node, or a member of a replicated cluster.
+//
+//   auto store = cairn::kv::Store::open({.data_dir = "demo"}).value();
+//   store.put("greeting", "hello").value();
+//   std::string v = store.get("greeting").value()->value;
+//
+// Threads: every function may be called from any thread, several at once, but for moving, stop()
+// and destruction, which need the object to oneself. Plain calls wait for their answer; the
+// async_ forms return at once and run their callback on the store's loop thread (never inside the
+// call, unless the call is made on that thread): it must not block, and a plain call made there
+// fails with kBadRequest. <cairn/kv/async.h> has them with Asio completion tokens.
+//
+// Guarantees: writes are durable on a quorum before they are answered; reads are linearizable
+// unless asked otherwise; an error says whether the write took effect (Error::committed).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cairn/kv/error.h"
+#include "cairn/kv/options.h"
+
+namespace cairn::kv {
+
+/// A hybrid logical clock: (milliseconds since 2024-01-01 UTC) << 13 | counter; below 2^53. Rises
+/// strictly within a partition.
+using Revision = std::uint64_t;
+
+struct Item {
+  std::string key;
+  std::string value;
+  Revision create_revision = 0;
+  Revision mod_revision = 0;
+  std::uint64_t version = 0;  // 1 when created, +1 with each put
+};
+
+enum class Consistency {
+  kLinearizable,  // sees every write answered before the read began; one quorum round
+  kEventual,      // what this node has applied, at once; a replica elsewhere answers likewise
+};
+
+struct ReadOptions {
+  Consistency consistency = Consistency::kLinearizable;
+  /// See at least this revision (from an earlier answer). 0: no such wish.
+  Revision min_revision = 0;
+  /// 0: Options::timeout.
+  std::chrono::milliseconds timeout{0};
+};
+
+struct WriteOptions {
+  /// Only if the key does not exist.
+  bool if_absent = false;
+  /// Only if the key's mod revision is this one (0: not asked).
+  Revision if_revision = 0;
+  /// Return the item as it was before.
+  bool return_previous = false;
+  /// A retry with the same key within Options::idempotency_window gets the first answer. At most
+  /// 256 bytes. Empty: none.
+  std::string idempotency_key;
+  /// 0: Options::timeout.
+  std::chrono::milliseconds timeout{0};
+};
+
+struct PutResult {
+  Revision revision = 0;
+  std::uint64_t version = 0;
+  bool created = false;
+  std::optional<Item> previous;  // if asked for and there was one
+  bool replayed = false;         // the first answer to this idempotency key
+};
+
+struct RemoveResult {
+  bool deleted = false;
+  Revision revision = 0;
+  std::optional<Item> previous;
+  bool replayed = false;
+};
+
+/// Operations applied together or not at all; all keys must map to one partition (kCrossPartition
+/// otherwise; give them a common {tag}).
+class WriteBatch {
+ public:
+  WriteBatch& put(std::string_view key, std::string_view value);
+  WriteBatch& remove(std::string_view key);
+  struct Operation {
+    bool remove = false;
+    std::string key;
+    std::string value;
+  };
+  [[nodiscard]] const std::vector<Operation>& operations() const { return operations_; }
+
+ private:
+  std::vector<Operation> operations_;
+};
+
+struct BatchResult {
+  Revision revision = 0;
+  std::uint64_t deleted = 0;
+  bool replayed = false;
+};
+
+struct ReadResult {
+  std::optional<Item> item;
+  Revision revision = 0;  // newest applied in the key's partition
+};
+
+/// A half-open range of keys, by byte order. `prefix` excludes `start`/`end`; an empty `end` means
+/// to the last key.
+struct ScanOptions {
+  std::string prefix;
+  std::string start;
+  std::string end;
+  std::uint32_t limit = 100;  // 1 .. 10,000
+  bool reverse = false;
+  bool keys_only = false;
+  bool count_only = false;    // whole range, whatever the limit
+  std::string cursor;         // from ScanResult::next; same range and direction as then
+  ReadOptions read;
+};
+
+struct ScanResult {
+  std::vector<Item> items;         // ordered by key across partitions
+  std::optional<std::string> next; // pass as `cursor` to go on; none: the range is done
+  std::uint64_t count = 0;         // count_only
+  Revision revision = 0;           // highest applied of the partitions read
+};
+
+struct RemovePrefixOptions {
+  std::uint32_t limit = 1000;  // keys deleted in this step, 1 .. 10,000
+  std::string cursor;          // from the step before
+  std::chrono::milliseconds timeout{0};
+};
+
+/// One atomic step of a prefix delete.
+struct RemovePrefixResult {
+  std::uint64_t deleted = 0;
+  Revision revision = 0;
+  std::optional<std::string> next;  // more may remain: go on with it
+};
+
+struct ReplicaView {
+  std::uint64_t node = 0;
+  std::uint64_t match = 0;  // known to the leader; 0 where this node is not the leader
+  std::string state;        // "leader" "follower" "probe" "snapshot" "unknown"
+};
+
+struct PartitionView {
+  std::uint32_t id = 0;
+  std::uint64_t leader = 0;  // 0: unknown
+  std::uint64_t term = 0, commit = 0, applied = 0;
+  std::vector<ReplicaView> replicas;
+};
+
+struct NodeView {
+  std::uint64_t id = 0;
+  std::string http, peer;
+  std::string state;  // "self" "up" "down" "refused"
+};
+
+struct ClusterView {
+  std::string cluster_id;  // 16 hex digits
+  std::uint64_t node = 0;
+  std::vector<NodeView> nodes;
+  std::vector<PartitionView> partitions;
+};
+
+struct RingView {
+  std::uint32_t partition = 0;
+  std::uint64_t leader = 0;
+  std::vector<std::uint64_t> nodes;
+};
+
+/// One number for a metrics page.
+struct Sample {
+  std::string name;
+  std::string labels;  // `partition="3"`, comma separated, or empty
+  double value = 0;
+  enum class Type { kCounter, kGauge, kHistogramPart } type = Type::kGauge;
+  std::string help;
+  std::string family;  // of a histogram's _bucket/_sum/_count samples; else empty
+};
+
+template <class T>
+using Callback = std::function<void(Result<T>)>;
+
+/// A frozen view of the partitions of which this node holds a replica. Holds disk space: short
+/// lived; must not outlive the store's stop().
+class Snapshot {
+ public:
+  [[nodiscard]] Result<std::optional<Item>> get(std::string_view key) const;
+  [[nodiscard]] Result<ScanResult> scan(const ScanOptions& options) const;
+  ~Snapshot();
+  Snapshot(Snapshot&&) noexcept;
+  Snapshot& operator=(Snapshot&&) noexcept;
+
+ private:
+  friend class Store;
+  struct Impl;
+  explicit Snapshot(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+class Store {
+ public:
+  /// Opens or makes the store. Alone: returns when it serves. With `cluster`: returns once it
+  /// listens, before there is a leader; see wait_ready(). Errors: kConfiguration, kLocked,
+  /// kAddressInUse, kCorrupt, kNewerFormat, kForeign, kIo.
+  [[nodiscard]] static Result<Store> open(Options options);
+  ~Store();  // stop()
+  Store(Store&&) noexcept;
+  Store& operator=(Store&&) noexcept;
+
+  /// Errors of all writes: kKeyEmpty, kKeyTooLarge, kTooLarge, kRevisionMismatch,
+  /// kIdempotencyMismatch, kOverloaded, kNoLeader, kShuttingDown, kFenced, kDiskFull (all with
+  /// committed no), kOutcomeUnknown.
+  Result<PutResult> put(std::string_view key, std::string_view value, WriteOptions options = {});
+  Result<RemoveResult> remove(std::string_view key, WriteOptions options = {});
+  Result<BatchResult> write(const WriteBatch& batch, WriteOptions options = {});
+  Result<RemovePrefixResult> remove_prefix(std::string_view prefix, RemovePrefixOptions options = {});
+
+  /// Errors of all reads: kKeyEmpty, kKeyTooLarge, kBadRequest, kOverloaded, kNoLeader, kTimeout,
+  /// kShuttingDown, kFenced (linearizable only).
+  [[nodiscard]] Result<std::optional<Item>> get(std::string_view key, ReadOptions options = {});
+  [[nodiscard]] Result<ScanResult> scan(ScanOptions options);
+  /// A view that is linearizable when taken. kBadRequest if a partition has no replica here.
+  [[nodiscard]] Result<Snapshot> snapshot(ReadOptions options = {});
+
+  void async_put(std::string key, std::string value, WriteOptions options, Callback<PutResult> done);
+  void async_remove(std::string key, WriteOptions options, Callback<RemoveResult> done);
+  void async_write(WriteBatch batch, WriteOptions options, Callback<BatchResult> done);
+  void async_remove_prefix(std::string prefix, RemovePrefixOptions options,
+                           Callback<RemovePrefixResult> done);
+  void async_get(std::string key, ReadOptions options, Callback<ReadResult> done);
+  void async_scan(ScanOptions options, Callback<ScanResult> done);
+
+  /// Waits until every partition with a replica here has a leader and this node has caught up with
+  /// what was committed when it asked. kTimeout says in its detail what is missing.
+  Result<void> wait_ready(std::chrono::milliseconds timeout);
+  /// Empty: ready. Otherwise why not, a short line each.
+  [[nodiscard]] std::vector<std::string> not_ready_reasons() const;
+
+  [[nodiscard]] ClusterView cluster() const;
+  [[nodiscard]] RingView ring(std::string_view key) const;
+  [[nodiscard]] std::vector<Sample> metrics() const;
+  [[nodiscard]] const Options& options() const;
+  [[nodiscard]] std::uint64_t node_id() const;
+
+  /// Stops: hands leadership over, ends what waits with kShuttingDown or kOutcomeUnknown, flushes,
+  /// joins every thread. Bounded by about three seconds whatever happens; again is a no-op.
+  void stop();
+
+  struct Impl;
+
+ private:
+  explicit Store(std::unique_ptr<Impl> impl);
+  friend struct StoreAccess;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace cairn::kv

@@ -1,0 +1,90 @@
+// One member of a cluster: identity, log, engine, its replicas of the groups placed on it, its
+// peers, and the ways of a write and a read through them. No thread, file, socket or clock of its
+// own: everything that touches the world comes in as a seam, so the simulator runs this very code.
+//
+// Confined to the home executor, but for open(), which runs before the home executor serves.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cairn/kv/store.h"
+#include "kv/engine/engine.h"
+#include "net/clock.h"
+#include "net/transport.h"
+#include "wal/executor.h"
+#include "wal/file_system.h"
+
+namespace cairn::kv {
+
+/// The world as a node sees it. All outlive the node. In kvd each executor is a thread, `home` the
+/// event loop; in the simulator each is a queue of events at later virtual times.
+struct NodeSeams {
+  wal::FileSystem* files = nullptr;
+  net::Clock* clock = nullptr;
+  net::Transport* transport = nullptr;     // null: a node alone
+  wal::Executor* home = nullptr;
+  wal::Executor* log = nullptr;            // WAL writes and reads, identity files
+  wal::Executor* apply = nullptr;          // the engine's writer
+  wal::Executor* read = nullptr;           // scans and snapshot streams
+  wal::Executor* background = nullptr;     // LevelDB's compactions; null: inline on `apply`
+  std::function<std::uint64_t()> random;   // for ids, nonces and election jitter; open() and home only
+};
+
+/// A frozen, linearizable-when-taken view of the partitions replicated here; any thread.
+class FrozenView {
+ public:
+  virtual ~FrozenView() = default;
+  [[nodiscard]] virtual Result<std::optional<Item>> get(std::string_view key) const = 0;
+  [[nodiscard]] virtual Result<ScanResult> scan(const ScanOptions& options) const = 0;
+};
+
+class Node {
+ public:
+  /// Takes the directory's lock, writes this boot's identity, and, if the cluster is founded, opens log
+  /// and engine and recovers. Synchronous. `options` have passed validate().
+  [[nodiscard]] static Result<std::shared_ptr<Node>> open(const NodeSeams& seams, Options options);
+  virtual ~Node() = default;
+
+  /// Begins to listen, dial, tick and serve. The error is kAddressInUse or kIo.
+  [[nodiscard]] virtual Result<void> start() = 0;
+
+  // Each callback runs once, on the home executor; possibly inside the call.
+  virtual void put(std::string key, std::string value, WriteOptions options,
+                   Callback<PutResult> done) = 0;
+  virtual void remove(std::string key, WriteOptions options, Callback<RemoveResult> done) = 0;
+  virtual void write(WriteBatch batch, WriteOptions options, Callback<BatchResult> done) = 0;
+  virtual void remove_prefix(std::string prefix, RemovePrefixOptions options,
+                             Callback<RemovePrefixResult> done) = 0;
+  virtual void get(std::string key, ReadOptions options, Callback<ReadResult> done) = 0;
+  virtual void scan(ScanOptions options, Callback<ScanResult> done) = 0;
+  virtual void view(ReadOptions options, Callback<std::shared_ptr<const FrozenView>> done) = 0;
+
+  [[nodiscard]] virtual std::vector<std::string> not_ready_reasons() const = 0;
+  [[nodiscard]] virtual ClusterView cluster() const = 0;
+  [[nodiscard]] virtual RingView ring(std::string_view key) const = 0;
+  [[nodiscard]] virtual std::vector<Sample> metrics() const = 0;
+  [[nodiscard]] virtual std::uint64_t id() const = 0;
+
+  /// Finishes what is in flight (bounded), hands leadership over, flushes, writes the clean-stop mark;
+  /// then `done`, within about two seconds of the seams' clock. Requests meanwhile get kShuttingDown.
+  virtual void stop(std::function<void()> done) = 0;
+  /// A seam caught a broken invariant of ours: serve nothing any more.
+  virtual void fail(const std::string& what) = 0;
+
+  // For tests and the simulator's oracles.
+  [[nodiscard]] virtual Engine* engine() = 0;  // null while unfounded
+  struct GroupStatus {
+    raft::GroupId group = 0;
+    raft::NodeId leader = 0;
+    raft::Term term = 0;
+    raft::Index commit = 0, applied = 0, start = 0, last = 0;
+    bool leads = false, serves = false;  // serves: leads and has applied its own no-op
+  };
+  [[nodiscard]] virtual std::vector<GroupStatus> groups() const = 0;
+};
+
+}  // namespace cairn::kv

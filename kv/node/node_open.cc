@@ -1,0 +1,288 @@
+// How a node begins: its directory, then log and engine, and what they say of each group.
+#include <algorithm>
+#include <utility>
+
+#include "kv/node/node_impl.h"
+#include "kv/placement/ring.h"
+
+namespace cairn::kv {
+namespace {
+
+constexpr std::size_t kTailBytes = 1u << 20;  // of the log read back into memory at the start
+constexpr int kTickMs = 10;
+
+Error data_error(const boost::system::error_code& code, const std::string& detail) {
+  const std::string text = detail.empty() ? code.message() : detail;
+  if (code == wal::WalError::kCorrupt || code == EngineError::kCorrupt)
+    return Error(Errc::kCorrupt, text);
+  if (code == wal::WalError::kNewerFormat || code == EngineError::kNewerFormat)
+    return Error(Errc::kNewerFormat, text);
+  if (code == wal::WalError::kForeign || code == EngineError::kForeign)
+    return Error(Errc::kForeign, text);
+  return Error(Errc::kIo, text);
+}
+
+std::vector<raft::NodeId> founder_ids(const net::FoundingRecord& record) {
+  std::vector<raft::NodeId> ids;
+  for (const net::Founder& f : record.founders) ids.push_back(f.node);
+  return ids;
+}
+
+Placement first_placement(const net::FoundingRecord& record) {
+  std::vector<PlacementNode> nodes;
+  for (const net::Founder& f : record.founders) nodes.push_back({f.node, {}, {}});
+  Placement placement;
+  placement.epoch = 1;
+  placement.hash = {record.hash_id, record.hash_seed};
+  RingParams params;
+  params.hash = placement.hash;
+  placement.replicas = place(std::move(nodes), record.partitions, record.replicas, params);
+  return placement;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Node>> Node::open(const NodeSeams& seams, Options options) {
+  auto node = std::make_shared<NodeImpl>(seams, std::move(options));
+  if (auto opened = node->open_directory(); !opened) return opened.error();
+  return std::shared_ptr<Node>(std::move(node));
+}
+
+NodeImpl::NodeImpl(const NodeSeams& seams, Options options)
+    : seams_(seams),
+      options_(std::move(options)),
+      self_(options_.node_id == 0 ? 1 : options_.node_id),
+      clocks_(*seams_.clock),
+      forwarder_(*this),
+      reads_(*this),
+      outbox_(*this),
+      inbox_(*this) {}
+
+NodeImpl::~NodeImpl() {
+  if (peers_) peers_->stop();
+}
+
+Result<void> NodeImpl::open_directory() {
+  const std::string& dir = options_.data_dir;
+  if (const auto made = seams_.files->create_directories(dir); !made)
+    return Error(Errc::kIo, dir + ": " + made.error().message());
+  auto lock = seams_.files->lock(dir + "/LOCK");
+  if (!lock) {
+    if (lock.error() == boost::system::errc::resource_unavailable_try_again)
+      return Error(Errc::kLocked, dir + " is open in another process or store");
+    return Error(Errc::kIo, dir + "/LOCK: " + lock.error().message());
+  }
+  lock_ = std::move(*lock);
+  auto identity = Identity::open(*seams_.files, dir, self_, seams_.random);
+  if (!identity) return identity.error();
+  identity_ = std::make_shared<Identity>(std::move(*identity));
+  if (identity_->founded()) {
+    const std::uint32_t founded = identity_->founding().partitions;
+    if (options_.partitions != 0 && options_.partitions != founded)
+      return Error(Errc::kConfiguration, "partitions: the cluster was founded with " +
+                                             std::to_string(founded) + ", and that is for good");
+    return open_data();
+  }
+  return options_.cluster.empty() ? found_alone() : Result<void>();
+}
+
+Result<void> NodeImpl::found_alone() {
+  net::FoundingRecord record;
+  record.partitions = std::max<std::uint32_t>(options_.partitions, 1);
+  record.replicas = 1;
+  record.hash_id = kHashXxh3;
+  record.founders = {{self_, options_.peer, identity_->incarnation()}};
+  record.cluster_id = compute_cluster_id(record);
+  if (auto recorded = identity_->record_founding(record); !recorded) return recorded;
+  return open_data();
+}
+
+Result<void> NodeImpl::open_data() {
+  const net::FoundingRecord& record = identity_->founding();
+  routes_ = Routes(first_placement(record), founder_ids(record));
+  std::string detail;
+  if (auto opened = open_engine(&detail); !opened) return opened;
+  if (auto opened = open_log(&detail); !opened) return opened;
+  apply_ = std::make_shared<ApplyStage>(
+      engine_, *seams_.home, *seams_.apply,
+      ApplyStage::Events{[this](std::vector<ApplyResult> results) {
+                           entries_applied(std::move(results));
+                         },
+                         [this](boost::system::error_code code) {
+                           if (code == EngineError::kUnknownCommand)
+                             fail("the log holds a command of a newer version: upgrade this node");
+                           else
+                             fence("the engine could not be written: " + code.message());
+                         }});
+  is_dirty_.assign(routes_.partitions() + 1, 0);
+  by_group_.assign(routes_.partitions() + 1, nullptr);
+  if (auto created = create_groups(); !created) return created;
+  if (auto recovered = recover_groups(); !recovered) return recovered;
+  state_ = State::kServing;
+  return {};
+}
+
+Result<void> NodeImpl::open_log(std::string* detail) {
+  wal::WalOptions wal_options;
+  wal_options.cluster_id = identity_->founding().cluster_id;
+  wal_options.node_id = self_;
+  wal_options.segment_bytes = options_.segment_bytes;
+  auto log = wal::Wal::open(*seams_.files, options_.data_dir + "/wal", wal_options, *seams_.home,
+                            *seams_.log, detail);
+  if (!log) return data_error(log.error(), *detail);
+  wal_ = std::move(*log);
+  return {};
+}
+
+Result<void> NodeImpl::open_engine(std::string* detail) {
+  EngineOptions engine_options;
+  engine_options.write_buffer_bytes = std::clamp<std::size_t>(options_.memory_bytes / 8, 1u << 20,
+                                                              64u << 20);
+  engine_options.block_cache_bytes = options_.memory_bytes / 4;
+  engine_options.metadata_table_bytes = options_.memory_bytes / 8;
+  auto engine = Engine::open(*seams_.files, options_.data_dir + "/engine",
+                             identity_->founding().cluster_id, self_, engine_options,
+                             seams_.background, detail);
+  if (!engine) return data_error(engine.error(), *detail);
+  engine_ = std::move(*engine);
+  return {};
+}
+
+Result<void> NodeImpl::create_groups() {
+  const auto mine = [&](raft::GroupId group) {
+    const auto& members = routes_.members(group);
+    return std::find(members.begin(), members.end(), self_) != members.end();
+  };
+  for (raft::GroupId group = 0; group <= routes_.partitions(); ++group) {
+    if (!mine(group)) continue;
+    raft::Configuration config;
+    config.voters = routes_.members(group);
+    std::sort(config.voters.begin(), config.voters.end());
+    if (const auto made = engine_->create_group(group, config, routes_.epoch()); !made)
+      return data_error(made.error(), "the engine could not make group " + std::to_string(group));
+    if (routes_.members(group).front() == self_) first_campaign_due_.insert(group);
+  }
+  return {};
+}
+
+Result<void> NodeImpl::recover_groups() {
+  std::map<raft::GroupId, const wal::RecoveredGroup*> logs;
+  for (const wal::RecoveredGroup& log : wal_->recovered()) logs[log.group] = &log;
+  for (const EngineGroup& state : engine_->groups()) {
+    if (state.group >= by_group_.size()) continue;
+    const auto log = logs.find(state.group);
+    auto restored = restore(state, log == logs.end() ? nullptr : log->second);
+    if (!restored) return restored.error();
+    auto made = std::make_unique<Replica>(*this, state.group, core_options(state.group),
+                                          std::move(*restored), state);
+    by_group_[state.group] = made.get();
+    flushed_[state.group] = state.applied;  // what was found is on disk
+    replicas_.emplace(state.group, std::move(made));
+  }
+  return {};
+}
+
+/// What the core starts from, once log and engine are found to fit each other.
+Result<raft::Restored> NodeImpl::restore(const EngineGroup& state, const wal::RecoveredGroup* log) {
+  raft::Restored r;
+  r.config = state.config;
+  r.applied = state.applied;
+  const std::string where = "group " + std::to_string(state.group);
+  if (log == nullptr) {
+    if (state.applied > 0 && state.installed_index != state.applied)
+      return Error(Errc::kCorrupt, where + ": the engine holds applied entries, the log knows none");
+    wal_->set_config(state.group, raft::encode_configuration(state.config));
+  } else {
+    r.hard_state = {log->hard_state.term, log->hard_state.vote, log->hard_state.commit};
+    r.start_index = log->start_index;
+    r.start_term = log->start_term;
+    r.last_index = log->last_index;
+    r.last_term = log->last_term;
+  }
+  if (state.applied > r.last_index) {
+    // The flip of an installed snapshot was the last thing before the stop: complete its reset.
+    if (state.installed_index != state.applied)
+      return Error(Errc::kCorrupt, where + ": the engine is ahead of the log, at " +
+                                       std::to_string(state.applied) + " against " +
+                                       std::to_string(r.last_index));
+    r.start_index = r.last_index = state.applied;
+    r.start_term = r.last_term = state.applied_term;
+    r.hard_state.commit = std::max(r.hard_state.commit, state.applied);
+    wal_->reset(state.group, state.applied, state.applied_term,
+                raft::encode_configuration(state.config));
+    return r;
+  }
+  if (state.applied < r.start_index)
+    return Error(Errc::kCorrupt, where + ": the log begins at " + std::to_string(r.start_index) +
+                                     ", the engine ends at " + std::to_string(state.applied));
+  r.hard_state.commit = std::max(r.hard_state.commit, state.applied);
+  if (r.last_index == r.start_index) return r;
+  // A bounded suffix comes back into memory; what is older is read when it is asked for.
+  const std::uint64_t entries = r.last_index - r.start_index;
+  const std::uint64_t mean = wal_->live_bytes(state.group) / entries + 1;
+  const std::uint64_t from = r.last_index - std::min(entries, kTailBytes / mean + 1) + 1;
+  for (raft::Index next = from; next <= r.last_index;) {
+    auto part = wal_->read_now(state.group, next, r.last_index, kTailBytes);
+    if (!part) return data_error(part.error(), where + ": its log could not be read");
+    for (wal::LogEntry& e : *part)
+      r.tail.push_back({e.index, e.term, static_cast<raft::EntryKind>(e.kind),
+                        std::make_shared<const std::string>(std::move(e.data))});
+    next = r.tail.back().index + 1;
+  }
+  return r;
+}
+
+raft::CoreOptions NodeImpl::core_options(raft::GroupId group) {
+  raft::CoreOptions o;
+  o.id = self_;
+  o.heartbeat_ticks = std::max(1, static_cast<int>(options_.heartbeat.count() / kTickMs));
+  o.election_ticks_min = std::max(4 * o.heartbeat_ticks,
+                                  static_cast<int>(options_.election_timeout.count() / kTickMs));
+  o.election_ticks_max = 2 * o.election_ticks_min;
+  o.seed = seams_.random() ^ (static_cast<std::uint64_t>(group) << 32);
+  const std::size_t share = options_.memory_bytes / 8 / (routes_.partitions() + 1);
+  o.tail_bytes_max = std::clamp<std::size_t>(share, 256u << 10, 8u << 20);
+  return o;
+}
+
+Result<void> NodeImpl::start() {
+  if (seams_.transport != nullptr && !options_.cluster.empty()) {
+    net::PeerSetOptions peer_options;
+    peer_options.self = self_;
+    peers_ = std::make_unique<net::PeerSet>(*seams_.transport, *seams_.clock, *seams_.home, *this,
+                                            peer_options);
+    peers_->set_cluster_id(identity_->founding().cluster_id);
+    add_peers();
+    if (const auto started = peers_->start(); !started) {
+      if (started.error() == boost::system::errc::address_in_use)
+        return Error(Errc::kAddressInUse, "peer address " + options_.peer + " is in use");
+      return Error(Errc::kIo, "peer address " + options_.peer + ": " + started.error().message());
+    }
+  }
+  if (state_ == State::kUnfounded)
+    founding_ = std::make_unique<Founding>(*identity_, founding_wish());
+  for (const raft::GroupId group : std::exchange(first_campaign_due_, {}))
+    if (routes_.members(group).size() == 1)
+      replicas_.at(group)->campaign();
+    else
+      first_campaign_due_.insert(group);
+  arm_tick();
+  schedule_pump();
+  return {};
+}
+
+/// The founding record knows the founders once there is one; until then the options do.
+void NodeImpl::add_peers() {
+  const auto add = [this](raft::NodeId node, const std::string& address) {
+    if (node == self_) return;
+    peer_facts_[node].address = address;
+    peers_->add_peer(node, address);
+  };
+  if (identity_->founded()) {
+    for (const net::Founder& f : identity_->founding().founders) add(f.node, f.address);
+  } else {
+    for (const Member& m : options_.cluster) add(m.id, m.peer);
+  }
+}
+
+}  // namespace cairn::kv

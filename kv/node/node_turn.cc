@@ -1,0 +1,221 @@
+// Time and turns: the tick that drives every timer, and the pump that carries out what the
+// replicas' cores ask for, with one commit of the log and one frame a peer for all of them.
+#include <algorithm>
+#include <utility>
+
+#include "kv/node/node_impl.h"
+
+namespace cairn::kv {
+namespace {
+
+constexpr Micros kTick = std::chrono::milliseconds{10};
+constexpr std::uint64_t kTicksPerExpiry = 2;
+constexpr std::uint64_t kTicksPerUpkeep = 20;
+constexpr std::uint64_t kTicksPerGossip = 100;
+constexpr int kPassesMax = 8;
+constexpr std::uint64_t kUnflushedBytesMax = 24ull << 20;
+
+}  // namespace
+
+Micros NodeImpl::now() const { return seams_.clock->monotonic(); }
+
+void NodeImpl::arm_tick() {
+  seams_.clock->call_after(kTick, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->tick();
+  });
+}
+
+void NodeImpl::tick() {
+  if (state_ == State::kStopped) return;
+  arm_tick();
+  ++ticks_;
+  for (auto& [group, replica] : replicas_) replica->tick();
+  if (ticks_ % kTicksPerExpiry == 0) {
+    for (auto& [group, replica] : replicas_) replica->expire();
+    forwarder_.tick();
+    reads_.tick();
+    expire_requests();
+  }
+  if (state_ == State::kServing && ticks_ % kTicksPerUpkeep == 0) upkeep();
+  if (state_ == State::kServing && ticks_ % kTicksPerGossip == 0) gossip();
+  if (state_ == State::kStopping) stop_step();
+  if (peers_) peers_->flush();
+}
+
+void NodeImpl::mark_dirty(Replica& replica) {
+  char& flag = is_dirty_[replica.group()];
+  if (flag == 0) {
+    flag = 1;
+    dirty_.push_back(&replica);
+  }
+  schedule_pump();
+}
+
+void NodeImpl::schedule_pump() {
+  if (pump_scheduled_) return;
+  pump_scheduled_ = true;
+  seams_.home->post([weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->pump();
+  });
+}
+
+void NodeImpl::pump() {
+  if (failed_ || state_ == State::kStopped) return;
+  pump_scheduled_ = true;  // what becomes dirty meanwhile is a further pass, not a further task
+  std::vector<PersistUnderWay> persists;
+  for (int pass = 0; pass < kPassesMax && !dirty_.empty(); ++pass) {
+    for (Replica* replica : std::exchange(dirty_, {})) {
+      is_dirty_[replica->group()] = 0;
+      replica->pump(persists);
+    }
+  }
+  pump_scheduled_ = false;
+  if (!dirty_.empty()) schedule_pump();
+  if (!persists.empty() && !fenced_) commit_log(std::move(persists));
+  if (peers_) peers_->flush();
+  if (apply_) apply_->kick();
+}
+
+void NodeImpl::commit_log(std::vector<PersistUnderWay> persists) {
+  wal_->commit([weak = weak_from_this(),
+                persists = std::make_shared<std::vector<PersistUnderWay>>(std::move(persists))](
+                   const wal::Result<void>& result) {
+    if (const auto self = weak.lock()) self->log_committed(std::move(*persists), result);
+  });
+}
+
+void NodeImpl::log_committed(std::vector<PersistUnderWay> persists,
+                             const wal::Result<void>& result) {
+  if (fenced_ || failed_ || state_ == State::kStopped) return;
+  if (!result) {
+    fence("the log could not be written: " + result.error().message());
+    return;
+  }
+  for (PersistUnderWay& p : persists) p.replica->persisted(p.token, std::move(p.messages_after));
+  pump();
+}
+
+void NodeImpl::write_log(raft::GroupId group, const raft::Persist& persist) {
+  if (fenced_) return;
+  for (const raft::Entry& entry : persist.entries)
+    wal_->append(group, entry.index, entry.term, static_cast<std::uint8_t>(entry.kind),
+                 entry.data ? std::string_view(*entry.data) : std::string_view());
+  if (persist.hard_state) {
+    const raft::HardState& h = *persist.hard_state;
+    wal_->set_hard_state(group, {h.term, h.vote, h.commit});
+  }
+}
+
+void NodeImpl::apply(raft::GroupId group, std::vector<raft::Entry> entries) {
+  apply_->add(group, std::move(entries));
+}
+
+void NodeImpl::entries_applied(std::vector<ApplyResult> results) {
+  if (failed_ || state_ == State::kStopped) return;
+  std::vector<Replica*> touched;
+  for (const ApplyResult& result : results) {
+    Replica* r = replica(result.group);
+    if (r == nullptr) continue;
+    r->was_applied(result);
+    if (touched.empty() || touched.back() != r) touched.push_back(r);
+  }
+  for (Replica* r : touched) r->batch_applied();
+  pump();
+}
+
+void NodeImpl::read_log(Replica& replica, const raft::LogRead& read) {
+  wal_->read(replica.group(), read.from, read.to, read.max_bytes,
+             [weak = weak_from_this(), group = replica.group(),
+              read](wal::Result<std::vector<wal::LogEntry>> result) {
+               const auto self = weak.lock();
+               Replica* r = self ? self->replica(group) : nullptr;
+               if (r == nullptr || self->failed_) return;
+               std::vector<raft::Entry> entries;
+               if (result) {
+                 entries.reserve(result->size());
+                 for (wal::LogEntry& e : *result)
+                   entries.push_back({e.index, e.term, static_cast<raft::EntryKind>(e.kind),
+                                      std::make_shared<const std::string>(std::move(e.data))});
+               } else if (result.error() != boost::system::errc::result_out_of_range) {
+                 self->fence("the log could not be read: " + result.error().message());
+                 return;
+               }
+               r->log_was_read(read, std::move(entries));
+             });
+}
+
+void NodeImpl::upkeep() {
+  outbox_.tick();
+  inbox_.tick();
+  if (!engine_ || fenced_) return;
+  for (auto& [group, r] : replicas_) trim(*r);
+  if (engine_->metrics().unflushed_bytes > kUnflushedBytesMax) start_flush();
+  if (Replica* metadata = replica(kMetadataGroup)) propose_founding(*metadata);
+  for (auto it = first_campaign_due_.begin(); it != first_campaign_due_.end();) {
+    Replica* r = replica(*it);
+    std::size_t reachable = 1;
+    for (const raft::NodeId member : routes_.members(*it))
+      if (member != self_ && peers_ && peers_->up(member, net::Channel::kControl)) ++reachable;
+    const bool led = r->core().leader() != raft::kNobody;
+    const bool majority = reachable * 2 > routes_.members(*it).size();
+    if (majority && !led) r->campaign();
+    it = led || majority ? first_campaign_due_.erase(it) : std::next(it);
+  }
+  if (maintenance_under_way_) return;
+  maintenance_under_way_ = true;
+  apply_->run<boost::system::result<bool>>(
+      [](Engine& engine) { return engine.maintain(); },
+      [this](boost::system::result<bool>) { maintenance_under_way_ = false; });
+}
+
+void NodeImpl::trim(Replica& replica) {
+  const raft::Status status = replica.core().status();
+  const raft::Index applied = replica.applied();
+  std::uint64_t keep = options_.log_entries_kept;
+  const std::uint64_t entries = status.last - status.start;
+  const std::uint64_t bytes = wal_->live_bytes(replica.group());
+  if (bytes > options_.log_bytes_kept && entries > 0)
+    keep = std::min(keep, options_.log_bytes_kept / (bytes / entries + 1));
+  if (applied <= keep) return;
+  raft::Index to = applied - keep;
+  if (const auto pinned = outbox_.pinned(replica.group())) to = std::min(to, *pinned);
+  // A tenth of slack: small, frequent cuts would only make work.
+  if (to <= status.start + keep / 10) return;
+  const auto flushed = flushed_.find(replica.group());
+  const raft::Index on_disk = flushed == flushed_.end() ? 0 : flushed->second;
+  if (on_disk < to) start_flush();
+  to = std::min(to, on_disk);
+  if (to <= status.start) return;
+  const auto term = wal_->term_at(replica.group(), to);
+  if (!term) return;
+  wal_->trim(replica.group(), to, *term);
+  replica.compacted(to);
+}
+
+void NodeImpl::start_flush() {
+  if (flush_under_way_) return;
+  flush_engine([](bool) {});
+}
+
+void NodeImpl::flush_engine(std::function<void(bool)> done) {
+  flush_under_way_ = true;
+  using Point = boost::system::result<FlushPoint>;
+  seams_.apply->post([weak = weak_from_this(), engine = engine_, home = seams_.home, done] {
+    engine->flush([weak, home, done](Point point) {
+      home->post([weak, done, point = std::move(point)] {
+        const auto self = weak.lock();
+        if (!self || self->state_ == State::kStopped) return;
+        self->flush_under_way_ = false;
+        if (point) {
+          for (const auto& [group, index] : point->applied)
+            self->flushed_[group] = std::max(self->flushed_[group], index);
+        } else {
+          self->fence("the engine could not be flushed: " + point.error().message());
+        }
+        done(point.has_value());
+      });
+    });
+  });
+}
+
+}  // namespace cairn::kv

@@ -1,0 +1,252 @@
+#include "kv/node/reads.h"
+
+#include <utility>
+#include <vector>
+
+namespace cairn::kv {
+namespace {
+
+/// Point gets run on the loop while they cost less than waking the read thread and back.
+constexpr Micros kLoopGetMax{200};
+constexpr Micros kAttemptTimeout = std::chrono::milliseconds{1000};
+constexpr Micros kRetryAfter = std::chrono::milliseconds{20};
+constexpr std::size_t kRemotesMax = 65'536;
+
+Error error_of(BarrierResult result) {
+  switch (result) {
+    case BarrierResult::kNoLeader:
+    case BarrierResult::kOk: {
+      Error e(Errc::kNoLeader, "the partition has no leader that this node can reach");
+      e.retry_after_ms = 500;
+      return e;
+    }
+    case BarrierResult::kTimeout:
+      return Error(Errc::kTimeout, "no quorum confirmed the read in time");
+    case BarrierResult::kOverloaded: {
+      Error e(Errc::kOverloaded, "too many reads wait for a quorum");
+      e.retry_after_ms = 100;
+      return e;
+    }
+  }
+  return Error(Errc::kInternal);
+}
+
+Error engine_error(const boost::system::error_code& code) {
+  return Error(Errc::kIo, "the engine could not read: " + code.message());
+}
+
+/// Counts a whole range in pages, so that no single step runs long or holds much.
+boost::system::result<EngineView::Page> scan_fully(const EngineView& view, raft::GroupId group,
+                                                   EngineView::Range range) {
+  if (!range.count_only) return view.scan(group, range);
+  EngineView::Page total;
+  range.limit = 10'000;
+  for (;;) {
+    auto page = view.scan(group, range);
+    if (!page) return page;
+    total.count += page->count;
+    if (!page->more) return total;
+    if (range.reverse)
+      range.end = page->last_key;
+    else
+      range.start = page->last_key + '\0';
+  }
+}
+
+}  // namespace
+
+void Reads::await(raft::GroupId group, Freshness fresh, Micros deadline,
+                  std::function<void(std::optional<Error>)> done) {
+  Replica* replica = host_.replica(group);
+  const std::shared_ptr<Engine> engine = host_.shared_engine();
+  if (replica == nullptr || !engine) {
+    done(error_of(BarrierResult::kNoLeader));
+    return;
+  }
+  if (fresh.eventual && engine->revision(group) >= fresh.min_revision) {
+    done(std::nullopt);
+    return;
+  }
+  if (host_.fenced()) {
+    done(Error(Errc::kFenced, "this node's disk failed; it serves eventual reads only"));
+    return;
+  }
+  replica->barrier(deadline, [done = std::move(done)](BarrierResult result) {
+    if (result == BarrierResult::kOk)
+      done(std::nullopt);
+    else
+      done(error_of(result));
+  });
+}
+
+void Reads::read_item(raft::GroupId group, std::string key, Callback<ReadResult> done) {
+  const std::shared_ptr<Engine> engine = host_.shared_engine();
+  if (get_cost_ > kLoopGetMax) {
+    auto result = std::make_shared<Result<ReadResult>>(ReadResult{});
+    host_.on_read(
+        [engine, group, key = std::move(key), result] {
+          (*result)->revision = engine->revision(group);
+          auto item = engine->get(group, key);
+          if (item)
+            (*result)->item = std::move(*item);
+          else
+            *result = engine_error(item.error());
+        },
+        [result, done = std::move(done)] { done(std::move(*result)); });
+    get_cost_ -= get_cost_ / 64;  // the loop gets another chance
+    return;
+  }
+  const Micros begun = host_.now();
+  ReadResult read;
+  read.revision = engine->revision(group);
+  auto item = engine->get(group, key);
+  get_cost_ += (host_.now() - begun - get_cost_) / 8;
+  if (!item) {
+    done(engine_error(item.error()));
+    return;
+  }
+  read.item = std::move(*item);
+  done(std::move(read));
+}
+
+void Reads::get_here(raft::GroupId group, std::string key, Freshness fresh, Micros deadline,
+                     Callback<ReadResult> done) {
+  await(group, fresh, deadline,
+        [this, group, key = std::move(key), done = std::move(done)](std::optional<Error> error) {
+          if (error)
+            done(std::move(*error));
+          else
+            read_item(group, key, done);
+        });
+}
+
+void Reads::page_here(raft::GroupId group, EngineView::Range range, Freshness fresh,
+                      Micros deadline, Callback<PageReply> done) {
+  await(group, fresh, deadline,
+        [this, group, range = std::move(range), done = std::move(done)](std::optional<Error> error) {
+          if (error) {
+            done(std::move(*error));
+            return;
+          }
+          auto result = std::make_shared<Result<PageReply>>(PageReply{});
+          host_.on_read(
+              [engine = host_.shared_engine(), group, range, result] {
+                const auto view = engine->view();
+                auto page = scan_fully(*view, group, range);
+                if (page)
+                  *result = PageReply{std::move(*page), view->revision(group)};
+                else
+                  *result = engine_error(page.error());
+              },
+              [result, done] { done(std::move(*result)); });
+        });
+}
+
+void Reads::get(raft::GroupId group, std::string key, Freshness fresh, Micros deadline,
+                Callback<ReadResult> done) {
+  if (host_.replica(group) != nullptr) {
+    get_here(group, std::move(key), fresh, deadline, std::move(done));
+    return;
+  }
+  auto call = std::make_shared<Remote>();
+  call->group = group;
+  call->body = encode_request(ReadRequest{group, std::move(key), fresh.eventual, fresh.min_revision});
+  call->eventual = fresh.eventual;
+  call->deadline = deadline;
+  call->done = [done = std::move(done)](Result<RpcReply> reply) {
+    if (!reply)
+      done(reply.error());
+    else if (auto* read = std::get_if<ReadResult>(&*reply))
+      done(std::move(*read));
+    else
+      done(Error(Errc::kTimeout, "a peer gave an answer of another kind"));
+  };
+  remote(std::move(call));
+}
+
+void Reads::page(raft::GroupId group, EngineView::Range range, Freshness fresh, Micros deadline,
+                 Callback<PageReply> done) {
+  if (host_.replica(group) != nullptr) {
+    page_here(group, std::move(range), fresh, deadline, std::move(done));
+    return;
+  }
+  auto call = std::make_shared<Remote>();
+  call->group = group;
+  call->channel = net::Channel::kBulk;
+  call->kind = RequestKind::kScan;
+  call->body = encode_request(ScanRequest{group, std::move(range), fresh.eventual, fresh.min_revision});
+  call->eventual = fresh.eventual;
+  call->deadline = deadline;
+  call->done = [done = std::move(done)](Result<RpcReply> reply) {
+    if (!reply)
+      done(reply.error());
+    else if (auto* page = std::get_if<PageReply>(&*reply))
+      done(std::move(*page));
+    else
+      done(Error(Errc::kTimeout, "a peer gave an answer of another kind"));
+  };
+  remote(std::move(call));
+}
+
+void Reads::remote(std::shared_ptr<Remote> call) {
+  if (remotes_.size() >= kRemotesMax) {
+    call->done(error_of(BarrierResult::kOverloaded));
+    return;
+  }
+  remotes_.push_back(call);
+  attempt(call);
+}
+
+void Reads::attempt(const std::shared_ptr<Remote>& call) {
+  raft::NodeId to = call->eventual ? raft::kNobody : host_.leader_of(call->group);
+  if (to == raft::kNobody) to = host_.any_member(call->group, call->attempts);
+  ++call->attempts;
+  call->idle_since = host_.now();
+  if (to == raft::kNobody) return;
+  call->under_way = true;
+  const Micros deadline = std::min(call->deadline, host_.now() + kAttemptTimeout);
+  const Micros attempt_deadline = call->kind == RequestKind::kScan ? call->deadline : deadline;
+  host_.request(to, call->channel, call->kind, call->body, attempt_deadline,
+                [this, call, to](std::optional<RpcReply> reply) {
+                  call->under_way = false;
+                  call->idle_since = host_.now();
+                  if (call->ended) return;
+                  if (reply && !std::holds_alternative<Refusal>(*reply)) {
+                    call->ended = true;
+                    call->done(std::move(*reply));
+                    return;
+                  }
+                  const auto* refusal = reply ? std::get_if<Refusal>(&*reply) : nullptr;
+                  host_.redirected(call->group, to, refusal != nullptr ? refusal->leader : 0);
+                });
+}
+
+void Reads::tick() {
+  const Micros now = host_.now();
+  std::vector<std::shared_ptr<Remote>> late, again;
+  for (const auto& call : remotes_) {
+    if (call->ended) continue;
+    if (call->deadline <= now)
+      late.push_back(call);
+    else if (!call->under_way && call->idle_since + kRetryAfter <= now)
+      again.push_back(call);
+  }
+  for (const auto& call : late) {
+    call->ended = true;
+    call->done(error_of(host_.leader_of(call->group) == raft::kNobody ? BarrierResult::kNoLeader
+                                                                       : BarrierResult::kTimeout));
+  }
+  for (const auto& call : again)
+    if (!call->ended) attempt(call);
+  remotes_.remove_if([](const std::shared_ptr<Remote>& call) { return call->ended; });
+}
+
+void Reads::end_all(const Error& error) {
+  for (const auto& call : std::exchange(remotes_, {})) {
+    if (call->ended) continue;
+    call->ended = true;
+    call->done(error);
+  }
+}
+
+}  // namespace cairn::kv

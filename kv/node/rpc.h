@@ -1,0 +1,63 @@
+// What nodes ask of each other on behalf of clients: plain values and their byte form
+// (kv/node/rpc.capnp), carried in net::Request and net::Reply. Decoders are total.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "cairn/kv/error.h"
+#include "cairn/kv/store.h"
+#include "kv/engine/engine.h"
+#include "raft/types.h"
+
+namespace cairn::kv {
+
+enum class RequestKind : std::uint16_t { kWrite = 1, kRead = 2, kScan = 3 };
+
+struct WriteRequest {
+  raft::GroupId group = 0;
+  std::string command;
+};
+
+struct ReadRequest {
+  raft::GroupId group = 0;
+  std::string key;
+  bool eventual = false;
+  Revision min_revision = 0;
+};
+
+struct ScanRequest {
+  raft::GroupId group = 0;
+  EngineView::Range range;
+  bool eventual = false;
+  Revision min_revision = 0;
+};
+
+/// A refusal or an unknown outcome. `leader` is a hint where to go (0: none). With committed kNo
+/// the request was never proposed: it may be sent elsewhere.
+struct Refusal {
+  Error error;
+  raft::NodeId leader = raft::kNobody;
+};
+
+struct PageReply {
+  EngineView::Page page;
+  Revision revision = 0;
+};
+
+using RpcReply = std::variant<Refusal, Answer, ReadResult, PageReply>;
+
+[[nodiscard]] std::string encode_write_request(raft::GroupId group, std::string_view command);
+[[nodiscard]] std::string encode_request(const ReadRequest& request);
+[[nodiscard]] std::string encode_request(const ScanRequest& request);
+[[nodiscard]] std::optional<WriteRequest> decode_write_request(std::string_view bytes);
+[[nodiscard]] std::optional<ReadRequest> decode_read_request(std::string_view bytes);
+[[nodiscard]] std::optional<ScanRequest> decode_scan_request(std::string_view bytes);
+
+[[nodiscard]] std::string encode_reply(const RpcReply& reply);
+[[nodiscard]] std::optional<RpcReply> decode_reply(std::string_view bytes);
+
+}  // namespace cairn::kv

@@ -1,0 +1,50 @@
+// One life of a node in a world: from a start to a stop or crash. Owns the node and the seams that
+// it sees; world.cc and calls.cc share it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "kv/sim/world.h"
+
+namespace cairn::kv::sim {
+
+struct World::Life {
+  Life(World& world, LifeId life, Time boot, std::int64_t wall_offset_ms)
+      : id(life),
+        home(world.queue_, life, "home", world.options_.home, world.chance_of("home", life)),
+        log(world.queue_, life, "log", world.options_.log, world.chance_of("log", life)),
+        apply(world.queue_, life, "apply", world.options_.apply, world.chance_of("apply", life)),
+        read(world.queue_, life, "read", world.options_.read, world.chance_of("read", life)),
+        clock(world.queue_, home, life, boot, wall_offset_ms),
+        chance(world.chance_of("node", life)) {}
+
+  /// Nothing is posted any more.
+  void end() {
+    for (SimExecutor* e : {&home, &log, &apply, &read}) e->end();
+    clock.end();
+  }
+
+  LifeId id;
+  SimExecutor home, log, apply, read;
+  SimClock clock;
+  raft::Random chance;
+  std::unique_ptr<SimTransport> transport;
+  std::map<std::uint64_t, std::shared_ptr<Pending>> pending;  // by number: calls without an answer
+  std::shared_ptr<Node> node;
+};
+
+/// Calls that a life has not answered yet, told of its end.
+struct World::Pending {
+  Pending(World& w, LifeId l, std::uint64_t n) : world(w), life(l), number(n) {}
+  virtual ~Pending() = default;
+  virtual void lost() = 0;
+  World& world;
+  LifeId life;
+  std::uint64_t number;
+  bool begun = false;  // the node has been called
+  bool done = false;
+};
+
+}  // namespace cairn::kv::sim

@@ -1,0 +1,159 @@
+// The network of a world: connections that carry bytes in order with seeded delays, over directed
+// links that can be cut. As TCP does it: nothing on a connection is lost, doubled or reordered
+// while it lives; what cannot pass waits, arrives late when the link heals, or dies with the
+// connection.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "kv/sim/event_queue.h"
+#include "kv/sim/executor.h"
+#include "kv/sim/trace.h"
+#include "net/transport.h"
+
+namespace cairn::kv::sim {
+
+using NodeId = std::uint64_t;
+
+struct NetworkLaw {
+  Time latency_min{50};
+  Time latency_max{400};
+  std::uint64_t spike_per_mille = 5;  // so many deliveries take up to `spike`
+  Time spike{20'000};
+  std::uint64_t bytes_per_microsecond = 100;
+  Time connect_timeout{1'000'000};
+  /// How long a connection outlives a cut link or a vanished machine.
+  Time stall_min{500'000};
+  Time stall_max{4'000'000};
+  std::uint64_t corrupt_per_million = 0;  // deliveries in which a bit flips
+  std::size_t queue_bytes_max = 64u << 20;
+};
+
+class SimTransport;
+
+class Network {
+ public:
+  Network(EventQueue& queue, Trace& trace, NetworkLaw law, raft::Random random)
+      : queue_(queue), trace_(trace), law_(law), random_(random) {}
+
+  /// The transport of a node's new life. Connections of an earlier life, if the machine vanished,
+  /// are answered with a reset from now on.
+  [[nodiscard]] std::unique_ptr<SimTransport> attach(NodeId node, LifeId life, SimExecutor& home,
+                                                     std::string address);
+  /// A life has ended. Silent: the machine vanished, and its peers find out by themselves;
+  /// otherwise its system closes the connections.
+  void detach(SimTransport& transport, bool silent);
+
+  /// The directed link.
+  void cut(NodeId from, NodeId to);
+  void heal(NodeId from, NodeId to);
+  void heal_all();
+  [[nodiscard]] bool is_cut(NodeId from, NodeId to) const { return cut_.contains({from, to}); }
+  void set_corruption(std::uint64_t per_million) { law_.corrupt_per_million = per_million; }
+
+  struct Counters {
+    std::uint64_t connections = 0, frames = 0, bytes = 0, resets = 0, corrupted = 0;
+  };
+  [[nodiscard]] const Counters& counters() const { return counters_; }
+
+ private:
+  friend class SimTransport;
+
+  /// What waits to arrive at a side; fin: the other side is gone.
+  struct Item {
+    std::string bytes;
+    bool fin = false;
+  };
+  struct Side {
+    NodeId node = 0;
+    SimTransport* transport = nullptr;  // null: gone or closed, nothing can be told to it
+    bool open = false;                  // on_open is posted
+    bool trusted = false;
+    std::deque<Item> coming;
+    std::size_t coming_bytes = 0;
+    std::size_t stalled = 0;  // arrivals that the cut link held up
+    Time last_arrival{0};
+  };
+  struct Connection {
+    std::array<Side, 2> sides;  // 0 dialled
+  };
+  using Number = std::uint64_t;
+
+  static Number number_of(net::ConnectionId id) { return id / 2; }
+  static std::size_t side_of(net::ConnectionId id) { return id % 2; }
+  static net::ConnectionId id_of(Number number, std::size_t side) { return number * 2 + side; }
+
+  // For SimTransport.
+  net::ConnectionId dial(SimTransport& from, const std::string& address);
+  bool send(net::ConnectionId id, std::string frames);
+  void close(net::ConnectionId id, const char* reason);
+  [[nodiscard]] std::size_t queued_bytes(net::ConnectionId id) const;
+  void trust(net::ConnectionId id);
+
+  [[nodiscard]] Side* find(Number number, std::size_t side);
+  [[nodiscard]] Time latency(std::size_t bytes);
+  [[nodiscard]] bool either_cut(NodeId a, NodeId b) const { return is_cut(a, b) || is_cut(b, a); }
+  void knock(Number number, const std::string& address);
+  void opened(Number number, std::size_t side);
+  void enqueue(Number number, std::size_t to_side, Item item);
+  void schedule_arrival(Number number, std::size_t to_side, std::size_t bytes);
+  void arrive(Number number, std::size_t to_side);
+  void deliver(Number number, std::size_t to_side, std::string bytes);
+  void break_later(Number number, NodeId a, NodeId b);
+  void break_at(Number number, Time when);
+  void lose(Number number, std::size_t side, const char* reason);
+  void forget_if_dead(Number number);
+  [[nodiscard]] Time stall();
+
+  EventQueue& queue_;
+  Trace& trace_;
+  NetworkLaw law_;
+  raft::Random random_;
+  std::map<Number, Connection> connections_;
+  std::map<std::string, SimTransport*> listeners_;
+  std::map<std::pair<NodeId, NodeId>, std::uint64_t> cut_;  // -> which cut it was
+  std::uint64_t cuts_ = 0;
+  Number last_number_ = 0;
+  Counters counters_;
+};
+
+/// One life's door to the network.
+class SimTransport final : public net::Transport {
+ public:
+  SimTransport(Network& network, NodeId node, LifeId life, SimExecutor& home, std::string address)
+      : network_(network), node_(node), life_(life), home_(home), address_(std::move(address)) {}
+
+  boost::system::result<void> start(Callbacks callbacks) override;
+  net::ConnectionId dial(const std::string& address) override;
+  bool send(net::ConnectionId connection, std::string frames) override;
+  std::size_t queued_bytes(net::ConnectionId connection) const override;
+  void close(net::ConnectionId connection) override;
+  void trust(net::ConnectionId connection) override;
+  void stop() override;
+
+ private:
+  friend class Network;
+  // Each posts to the home executor and runs there only if the connection is still known.
+  void tell_open(net::ConnectionId id, bool dialled);
+  void tell_frame(net::ConnectionId id, std::string frame);
+  void tell_close(net::ConnectionId id, const char* reason);
+
+  Network& network_;
+  NodeId node_;
+  LifeId life_;
+  SimExecutor& home_;
+  std::string address_;
+  Callbacks callbacks_;
+  std::set<net::ConnectionId> told_;  // ids whose on_close has not run yet
+  bool started_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace cairn::kv::sim

@@ -1,0 +1,168 @@
+// The Raft core: a pure state machine. No I/O, clock, thread, random source or log of its own.
+//
+// The host calls tick/step/propose/... and then, while has_ready(), takes Readys and carries them
+// out by the rules of ready.h. One caller at a time. Same seed and same calls give the same Readys.
+//
+// Sources: Ongaro & Ousterhout, "In Search of an Understandable Consensus Algorithm" (figure 2,
+// sections 5, 7, 8); Ongaro's dissertation (3, 6.4, 9.6, 10.2). Divergences: raft/README.md.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "raft/ready.h"
+
+namespace cairn::raft {
+
+struct CoreOptions {
+  NodeId id = kNobody;
+  int heartbeat_ticks = 1;
+  int election_ticks_min = 6;  // a timeout is drawn from [min, max] each time
+  int election_ticks_max = 12;
+  std::uint64_t seed = 1;  // of the election jitter
+  bool pre_vote = true;
+  bool check_quorum = true;
+  std::size_t append_bytes_max = 1 << 20;    // of entries in one AppendRequest (one always goes)
+  std::size_t inflight_bytes_max = 4 << 20;  // unacknowledged, per follower
+  std::size_t inflight_messages_max = 256;   // likewise
+  std::size_t tail_bytes_max = 8 << 20;      // of entries kept in memory past being durable
+  std::size_t uncommitted_bytes_max = 32 << 20;  // a leader refuses proposals above it
+  std::size_t unapplied_bytes_max = 8 << 20;     // handed out in Ready::committed, not yet applied
+  std::size_t pending_reads_max = 1 << 16;
+};
+
+/// What the host found on disk. A fresh group has a configuration and nothing else.
+struct Restored {
+  HardState hard_state;
+  Configuration config;   // as of the last entry of the log (its newest kConfig entry, or start)
+  Index start_index = 0;  // the log begins after this one: compacted or snapshot
+  Term start_term = 0;
+  Index last_index = 0;  // last durable entry; == start_index: log empty
+  Term last_term = 0;
+  Index applied = 0;        // of the state machine; start_index <= applied <= last_index
+  std::vector<Entry> tail;  // a contiguous suffix of the log ending at last_index, may be empty
+};
+
+enum class Role { kFollower, kPreCandidate, kCandidate, kLeader, kLearner };
+
+enum class ProposeOutcome {
+  kAccepted,
+  kNotLeader,   // ask Status::leader
+  kOverloaded,  // too many uncommitted bytes; retry later
+  kFailed,      // the core was stopped by resign(forever)
+};
+
+struct Proposed {
+  ProposeOutcome outcome = ProposeOutcome::kNotLeader;
+  Index first = 0;  // of the entries made, when accepted; they are contiguous
+  Term term = 0;
+};
+
+enum class ReadOutcome {
+  kAccepted,  // a ReadState or ReadFailure with the request's id will follow
+  kNoLeader,  // nobody to ask
+  kOverloaded,
+};
+
+struct PeerStatus {
+  NodeId id = kNobody;
+  bool learner = false;
+  enum class State { kProbe, kReplicate, kSnapshot } state = State::kProbe;
+  Index match = 0;
+  Index next = 0;
+  bool recently_active = false;
+};
+
+struct Status {
+  NodeId id = kNobody;
+  Role role = Role::kFollower;
+  Term term = 0;
+  NodeId vote = kNobody;
+  NodeId leader = kNobody;
+  Index start = 0, last = 0, durable = 0, commit = 0, applied = 0;
+  bool own_term_committed = false;  // leader: an entry of its own term is committed
+  Configuration config;
+  std::vector<PeerStatus> peers;  // leader only, sorted by id
+};
+
+class Core {
+ public:
+  Core(const CoreOptions& options, Restored restored);
+  ~Core();
+  Core(Core&&) noexcept;
+  Core& operator=(Core&&) noexcept;
+
+  /// One unit of time.
+  void tick();
+
+  /// A message from a peer. Anything may come: what is malformed, from a stranger or stale is
+  /// dropped, with an Event where it deserves one.
+  void step(Message message);
+
+  /// Leader: appends the payloads, in order, as entries of this term; all or none.
+  [[nodiscard]] Proposed propose(std::vector<std::shared_ptr<const std::string>> payloads);
+
+  /// Asks for an index to read at, linearizable with respect to now. Leader: shares the next
+  /// heartbeat round with all reads that wait. Follower: asks the leader. `request` must be new.
+  [[nodiscard]] ReadOutcome read_index(std::uint64_t request);
+
+  /// Everything up to and with `token` is durable.
+  void persisted(PersistToken token);
+
+  /// The state machine has applied up to `index`.
+  void applied(Index index);
+
+  /// Answer to a LogRead: entries contiguous from `read.from`, or empty when they are compacted
+  /// (a follower then gets a snapshot). A late answer for another state is ignored.
+  void log_read(const LogRead& read, std::vector<Entry> entries);
+
+  /// The host has dropped the log up to and with `index` (<= applied): later entries remain.
+  void compacted(Index index);
+
+  /// Would a snapshot at `meta` offered by a leader of `term` move this member forward? Counts as
+  /// word from that leader. Call it before streaming in, and before installing.
+  [[nodiscard]] bool wants_snapshot(NodeId from, Term term, const SnapshotMeta& meta);
+
+  /// The host has durably installed the snapshot and emptied the log to begin at it. Replies to
+  /// `from` with the new match.
+  void snapshot_installed(NodeId from, const SnapshotMeta& meta);
+
+  /// The stream for `peer` has ended: on success the follower's state is at `index` or better.
+  void snapshot_sent(NodeId peer, bool ok, Index index);
+
+  /// The transport lost `peer`: what was in flight may be gone.
+  void unreachable(NodeId peer);
+
+  /// Start an election now, whatever the timers say (founding: the ring's first replica).
+  void campaign();
+
+  /// Leader: step down, tell the best follower to take over. `forever`: never vote, lead or ack
+  /// again in this process (stopping, or the log is fenced).
+  void resign(bool forever);
+
+  [[nodiscard]] bool has_ready() const;
+  [[nodiscard]] Ready take_ready();
+
+  [[nodiscard]] Status status() const;
+  // Cheap parts of status(), for the hot path.
+  [[nodiscard]] Role role() const;
+  [[nodiscard]] Term term() const;
+  [[nodiscard]] NodeId leader() const;
+  [[nodiscard]] Index commit() const;
+  [[nodiscard]] Index last_index() const;
+  /// Term of entry `index` if the core still holds it in memory.
+  [[nodiscard]] std::optional<Term> term_at(Index index) const;
+
+ private:
+  friend struct Inspector;  // raft/invariants.cc
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Stable byte form of a configuration, for kConfig entries, the WAL and snapshots; the decoder
+/// refuses anything malformed (unsorted, duplicate, oversized).
+[[nodiscard]] std::string encode_configuration(const Configuration& config);
+[[nodiscard]] std::optional<Configuration> decode_configuration(std::string_view bytes);
+
+}  // namespace cairn::raft
