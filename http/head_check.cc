@@ -24,7 +24,8 @@ constexpr std::array<bool, 256> token_bytes() {
   for (std::size_t c = '0'; c <= '9'; ++c) t[c] = true;
   for (std::size_t c = 'a'; c <= 'z'; ++c) t[c] = true;
   for (std::size_t c = 'A'; c <= 'Z'; ++c) t[c] = true;
-  for (const char c : {'!', '#', '$', '%', '&', '\'', '*', '+', '-', '.', '^', '_', '`', '|', '~'}) {
+  for (const char c :
+       {'!', '#', '$', '%', '&', '\'', '*', '+', '-', '.', '^', '_', '`', '|', '~'}) {
     t[static_cast<unsigned char>(c)] = true;
   }
   return t;
@@ -37,7 +38,9 @@ bool is_token(std::string_view text) {
   });
 }
 
-bool is_target_byte(char c) { return c > 0x20 && c < 0x7F && c != '#'; }
+bool is_target_byte(char c) {
+  return c > 0x20 && c < 0x7F && c != '#';
+}
 
 std::string_view trim(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);

@@ -11,14 +11,18 @@ namespace {
 
 constexpr std::size_t kHostBytesMax = 255;
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 std::vector<std::string> lowered(std::vector<std::string> names) {
   for (std::string& name : names) std::transform(name.begin(), name.end(), name.begin(), lower);
   return names;
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 bool is_port(std::string_view port) {
   if (port.empty() || port.size() > 5 || !std::all_of(port.begin(), port.end(), is_digit)) {
@@ -45,8 +49,8 @@ bool is_address(int family, std::string_view text) {
 }  // namespace
 
 bool equal_no_case(std::string_view a, std::string_view b) noexcept {
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                            [](char x, char y) { return lower(x) == lower(y); });
 }
 
 HostPolicy::HostPolicy(std::vector<std::string> hosts, std::vector<std::string> origins)
@@ -62,7 +66,7 @@ HostVerdict HostPolicy::host(std::string_view host) const {
       return HostVerdict::kMalformed;
     }
     return is_address(AF_INET6, host.substr(1, close - 1)) ? HostVerdict::kAllowed
-                                                          : HostVerdict::kMalformed;
+                                                           : HostVerdict::kMalformed;
   }
   const std::size_t colon = std::min(host.find(':'), host.size());
   const std::string_view name = host.substr(0, colon);

@@ -17,10 +17,9 @@ struct Bucket {
   const char* text;
 };
 constexpr Bucket kBounds[HttpMetrics::kBuckets] = {
-    {100'000, "0.0001"},      {250'000, "0.00025"},    {500'000, "0.0005"},
-    {1'000'000, "0.001"},     {2'500'000, "0.0025"},   {5'000'000, "0.005"},
-    {10'000'000, "0.01"},     {25'000'000, "0.025"},   {50'000'000, "0.05"},
-    {100'000'000, "0.1"},     {500'000'000, "0.5"},    {2'500'000'000, "2.5"},
+    {100'000, "0.0001"},    {250'000, "0.00025"}, {500'000, "0.0005"},  {1'000'000, "0.001"},
+    {2'500'000, "0.0025"},  {5'000'000, "0.005"}, {10'000'000, "0.01"}, {25'000'000, "0.025"},
+    {50'000'000, "0.05"},   {100'000'000, "0.1"}, {500'000'000, "0.5"}, {2'500'000'000, "2.5"},
     {10'000'000'000, "10"},
 };
 
@@ -34,8 +33,8 @@ std::string series_labels(std::size_t method, std::size_t endpoint) {
 
 kv::Sample duration_part(const char* suffix, std::string labels, double value) {
   constexpr const char* kFamily = "http_request_duration_seconds";
-  return {std::string(kFamily) + suffix, std::move(labels), value,
-          kv::Sample::Type::kHistogramPart, kDurationHelp, kFamily};
+  return {std::string(kFamily) + suffix,    std::move(labels), value,
+          kv::Sample::Type::kHistogramPart, kDurationHelp,     kFamily};
 }
 
 }  // namespace
@@ -64,8 +63,8 @@ void HttpMetrics::answered(Method method, Endpoint endpoint, int status,
 }
 
 void HttpMetrics::answered_unread(int status) {
-  Series& s = series_[static_cast<std::size_t>(Method::kOther)]
-                     [static_cast<std::size_t>(Endpoint::kNone)];
+  Series& s =
+      series_[static_cast<std::size_t>(Method::kOther)][static_cast<std::size_t>(Endpoint::kNone)];
   ++s.by_status[status_slot(status)];
 }
 

@@ -11,7 +11,9 @@ constexpr char kBase64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 constexpr char kBase64Url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 constexpr char kHex[] = "0123456789abcdef";
 
-bool is_tail(unsigned char c) { return (c & 0xC0) == 0x80; }
+bool is_tail(unsigned char c) {
+  return (c & 0xC0) == 0x80;
+}
 
 // Length of the UTF-8 sequence at `p` (of `n` bytes), 0 if there is none.
 std::size_t sequence(const unsigned char* p, std::size_t n) {
@@ -162,7 +164,9 @@ void append_number_string(std::string& out, std::uint64_t n) {
   out += '"';
 }
 
-void append_base64(std::string& out, std::string_view bytes) { encode(out, bytes, kBase64, true); }
+void append_base64(std::string& out, std::string_view bytes) {
+  encode(out, bytes, kBase64, true);
+}
 
 void append_base64url(std::string& out, std::string_view bytes) {
   encode(out, bytes, kBase64Url, false);

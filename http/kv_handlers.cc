@@ -122,23 +122,23 @@ void list(HandlerContext& context, Call&& call, Responder respond) {
     return answer_bad_request(call, "the parameter count_only excludes keys_only and cursor",
                               respond);
   }
-  context.backend.scan(
-      std::move(options), [respond, keys_only = options.keys_only,
-                           count_only = options.count_only](kv::Result<kv::ScanResult> result) {
-        if (!result) return answer_error(result.error(), false, false, respond);
-        Response r;
-        r.body = render_scan(*result, keys_only, count_only);
-        r.revision = result->revision;
-        respond(std::move(r));
-      });
+  context.backend.scan(std::move(options),
+                       [respond, keys_only = options.keys_only,
+                        count_only = options.count_only](kv::Result<kv::ScanResult> result) {
+                         if (!result) return answer_error(result.error(), false, false, respond);
+                         Response r;
+                         r.body = render_scan(*result, keys_only, count_only);
+                         r.revision = result->revision;
+                         respond(std::move(r));
+                       });
 }
 
 void delete_prefix(HandlerContext& context, Call&& call, Responder respond) {
   Params params(call.query, call.fields);
   kv::RemovePrefixOptions options;
   const auto prefix = params.text("prefix");
-  options.limit =
-      params.number("limit", context.options.remove_limit_default, 1, context.options.list_limit_max);
+  options.limit = params.number("limit", context.options.remove_limit_default, 1,
+                                context.options.list_limit_max);
   const bool cursor_fine = read_cursor(params, options.cursor);
   if (auto complaint = params.complaint()) {
     return answer_bad_request(call, std::move(*complaint), respond);

@@ -28,7 +28,9 @@ std::string shown(std::string_view name) {
   return out;
 }
 
-bool is_visible(char c) { return c > 0x20 && c < 0x7F; }
+bool is_visible(char c) {
+  return c > 0x20 && c < 0x7F;
+}
 
 }  // namespace
 

@@ -14,7 +14,8 @@ constexpr ProblemRow kTable[] = {
     {kBadRequest, "bad_request", 400, "The request is malformed", Retry::kNo, false},
     {kKeyTooLarge, "key_too_large", 400, "The key is too large", Retry::kNo, false},
     {kKeyEmpty, "key_empty", 400, "The key is empty", Retry::kNo, false},
-    {kUnauthenticated, "unauthenticated", 401, "Credentials are missing or wrong", Retry::kNo, false},
+    {kUnauthenticated, "unauthenticated", 401, "Credentials are missing or wrong", Retry::kNo,
+     false},
     {kForbidden, "forbidden", 403, "Not permitted", Retry::kNo, false},
     {kOriginRefused, "origin_refused", 403, "The origin is not allowed", Retry::kNo, false},
     {kNotFound, "not_found", 404, "No such route", Retry::kNo, false},
@@ -62,11 +63,15 @@ const char* text(kv::Committed c) {
   return "unknown";
 }
 
-std::uint32_t seconds_up(std::uint32_t ms) { return std::max(1u, ms / 1000 + (ms % 1000 != 0)); }
+std::uint32_t seconds_up(std::uint32_t ms) {
+  return std::max(1u, ms / 1000 + (ms % 1000 != 0));
+}
 
 }  // namespace
 
-std::span<const ProblemRow> problem_table() noexcept { return kTable; }
+std::span<const ProblemRow> problem_table() noexcept {
+  return kTable;
+}
 
 const ProblemRow& problem_row(Code code) noexcept {
   return kTable[static_cast<std::size_t>(code)];
@@ -130,9 +135,8 @@ Problem problem_of(const kv::Error& error, bool is_write, bool has_idempotency_k
 
 Response problem_response(const Problem& problem) {
   const ProblemRow& row = problem_row(problem.code);
-  const bool retryable =
-      row.retry == Retry::kYes ||
-      (row.retry == Retry::kSameIdempotencyKey && problem.has_idempotency_key);
+  const bool retryable = row.retry == Retry::kYes ||
+                         (row.retry == Retry::kSameIdempotencyKey && problem.has_idempotency_key);
   Response r;
   r.status = row.status;
   r.type = ContentType::kProblem;

@@ -79,9 +79,9 @@ void append_value(std::string& out, double value) {
   } else {
     char text[40];
     const bool whole = std::abs(value) < 9007199254740992.0 && value == std::floor(value);
-    const auto end = whole ? std::to_chars(text, text + sizeof text,
-                                           static_cast<long long>(value)).ptr
-                           : std::to_chars(text, text + sizeof text, value).ptr;
+    const auto end =
+        whole ? std::to_chars(text, text + sizeof text, static_cast<long long>(value)).ptr
+              : std::to_chars(text, text + sizeof text, value).ptr;
     out.append(text, end);
   }
 }

@@ -123,7 +123,8 @@ std::string render_put(const kv::PutResult& result, bool with_previous) {
 }
 
 std::string render_remove(const kv::RemoveResult& result, bool with_previous) {
-  std::string out = result.deleted ? "{\"deleted\":1,\"revision\":" : "{\"deleted\":0,\"revision\":";
+  std::string out =
+      result.deleted ? "{\"deleted\":1,\"revision\":" : "{\"deleted\":0,\"revision\":";
   append_number(out, result.revision);
   if (with_previous) append_previous(out, result.previous);
   out += "}\n";

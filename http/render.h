@@ -12,7 +12,8 @@ namespace cairn::http {
 [[nodiscard]] std::string render_item(const kv::Item& item);
 [[nodiscard]] std::string render_put(const kv::PutResult& result, bool with_previous);
 [[nodiscard]] std::string render_remove(const kv::RemoveResult& result, bool with_previous);
-[[nodiscard]] std::string render_scan(const kv::ScanResult& result, bool keys_only, bool count_only);
+[[nodiscard]] std::string render_scan(const kv::ScanResult& result, bool keys_only,
+                                      bool count_only);
 [[nodiscard]] std::string render_remove_prefix(const kv::RemovePrefixResult& result);
 [[nodiscard]] std::string render_cluster(const kv::ClusterView& view);
 [[nodiscard]] std::string render_ring(std::string_view key, const kv::RingView& view);

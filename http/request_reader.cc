@@ -83,6 +83,11 @@ RequestReader::Step RequestReader::refuse(const Refusal& refusal) {
   return {Event::kRefused, 0};
 }
 
+void RequestReader::abandon() {
+  phase_ = Phase::kIdle;
+  request_ = Request();
+}
+
 Request RequestReader::take() {
   phase_ = Phase::kIdle;
   skipped_blank_ = false;

@@ -31,9 +31,14 @@ class RequestReader {
   /// whole; a body as it comes.
   [[nodiscard]] Step next(std::string_view in);
   [[nodiscard]] Request take();
+  /// Lets go of a request that will not be read on.
+  void abandon();
   [[nodiscard]] const Refusal& refusal() const { return refusal_; }
   [[nodiscard]] Phase phase() const { return phase_; }
-  [[nodiscard]] std::size_t body_bytes() const { return request_.body.capacity(); }
+  /// Memory held for a body that is being read.
+  [[nodiscard]] std::size_t body_bytes() const {
+    return phase_ == Phase::kBody ? request_.body.capacity() : 0;
+  }
   /// Of the request being read, as far as its head says.
   [[nodiscard]] bool is_write() const { return phase_ == Phase::kBody && request_.is_write(); }
 

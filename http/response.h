@@ -15,8 +15,8 @@ struct Response {
   int status = 200;
   ContentType type = ContentType::kJson;
   std::string body;
-  kv::Revision etag = 0;      // 0: none
-  kv::Revision revision = 0;  // Cairn-Revision; 0: none
+  kv::Revision etag = 0;          // 0: none
+  kv::Revision revision = 0;      // Cairn-Revision; 0: none
   std::uint32_t retry_after = 0;  // seconds; 0: none
   const char* allow = nullptr;
   bool replayed = false;

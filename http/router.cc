@@ -3,7 +3,9 @@
 namespace cairn::http {
 namespace {
 
-constexpr unsigned bit(Method m) { return 1u << static_cast<unsigned>(m); }
+constexpr unsigned bit(Method m) {
+  return 1u << static_cast<unsigned>(m);
+}
 constexpr unsigned kRead = bit(Method::kGet) | bit(Method::kHead);
 
 struct Row {
@@ -27,7 +29,9 @@ constexpr Row kTable[kEndpoints] = {
     {"", "none", "", 0},
 };
 
-const Row& row(Endpoint e) { return kTable[static_cast<std::size_t>(e)]; }
+const Row& row(Endpoint e) {
+  return kTable[static_cast<std::size_t>(e)];
+}
 
 }  // namespace
 
@@ -45,13 +49,17 @@ Route route(std::string_view path) noexcept {
   return {};
 }
 
-const char* allowed_methods(Endpoint endpoint) noexcept { return row(endpoint).allow; }
+const char* allowed_methods(Endpoint endpoint) noexcept {
+  return row(endpoint).allow;
+}
 
 bool allows(Endpoint endpoint, Method method) noexcept {
   return (row(endpoint).methods & bit(method)) != 0;
 }
 
-const char* label(Endpoint endpoint) noexcept { return row(endpoint).label; }
+const char* label(Endpoint endpoint) noexcept {
+  return row(endpoint).label;
+}
 
 const char* label(Method method) noexcept {
   switch (method) {

@@ -24,10 +24,16 @@ Server& Server::operator=(Server&& other) noexcept {
   return *this;
 }
 
-Server::~Server() { stop(); }
+Server::~Server() {
+  stop();
+}
 
-std::uint16_t Server::port() const noexcept { return impl_ ? impl_->port() : 0; }
-std::string Server::address() const { return impl_ ? impl_->address() : std::string(); }
+std::uint16_t Server::port() const noexcept {
+  return impl_ ? impl_->port() : 0;
+}
+std::string Server::address() const {
+  return impl_ ? impl_->address() : std::string();
+}
 
 void Server::stop() {
   if (impl_) impl_->stop();

@@ -64,15 +64,20 @@ kv::Result<void> validate(const ServerOptions& o) {
   };
   constexpr std::size_t kMiB = 1u << 20;
   if (!split_listen(o.listen)) return configuration("listen is not host:port: " + o.listen);
-  if (!within(o.body_bytes_max, 1, 64 * kMiB)) return configuration("body_bytes_max: 1 B .. 64 MiB");
+  if (!within(o.body_bytes_max, 1, 64 * kMiB))
+    return configuration("body_bytes_max: 1 B .. 64 MiB");
   if (!within(o.head_bytes_max, 256, kMiB)) return configuration("head_bytes_max: 256 B .. 1 MiB");
   if (!within(o.fields_max, 4, 1000)) return configuration("fields_max: 4 .. 1,000");
-  if (!within(o.target_bytes_max, 64, kMiB)) return configuration("target_bytes_max: 64 B .. 1 MiB");
+  if (!within(o.target_bytes_max, 64, kMiB))
+    return configuration("target_bytes_max: 64 B .. 1 MiB");
   if (!within(o.connections_max, 1, 1'000'000)) {
     return configuration("connections_max: 1 .. 1,000,000");
   }
   if (!within(o.pipeline_max, 1, 1024)) return configuration("pipeline_max: 1 .. 1,024");
   if (o.buffer_bytes_max < kMiB) return configuration("buffer_bytes_max: at least 1 MiB");
+  if (o.write_bytes_per_second_min < 1024) {
+    return configuration("write_bytes_per_second_min: at least 1 KiB");
+  }
   if (!within(o.list_limit_max, 1, 10'000)) return configuration("list_limit_max: 1 .. 10,000");
   if (!within(o.list_limit_default, 1, o.list_limit_max)) {
     return configuration("list_limit_default: 1 .. list_limit_max");

@@ -13,7 +13,6 @@ constexpr std::size_t kOutBytesMax = 256u << 10;
 constexpr std::size_t kSmallBody = 64u << 10;
 constexpr std::size_t kKeptCapacity = 64u << 10;
 constexpr std::size_t kLingerBytesMax = 8u << 20;
-constexpr std::size_t kWriteBytesPerSecond = 64u << 10;
 
 std::size_t unread_max(const ServerOptions& options) {
   return options.target_bytes_max + options.head_bytes_max + 128;
@@ -117,10 +116,12 @@ void Session<Stream>::on_incomplete() {
     } else {
       refuse({Code::kBadRequest, "the request is not complete", reader_.is_write()});
     }
-  } else if (reader_.body_bytes() > kSmallBody && door_->over_budget()) {
+  } else if (reader_.body_bytes() > kSmallBody) {
+    recharge();
+    if (!door_->over_budget()) return;
     door_->metrics().refused(HttpMetrics::Refused::kMemory);
-    refuse({Code::kOverloaded, "too many bytes of requests and answers are held",
-            reader_.is_write()});
+    refuse(
+        {Code::kOverloaded, "too many bytes of requests and answers are held", reader_.is_write()});
   }
 }
 
@@ -175,6 +176,7 @@ template <class Stream>
 void Session<Stream>::refuse(const Refusal& refusal) {
   if (no_more_) return;
   no_more_ = true;
+  reader_.abandon();
   Problem problem;
   problem.code = refusal.code;
   problem.detail = refusal.detail;
@@ -199,6 +201,7 @@ void Session<Stream>::send_done() {
   while (const Exchange* e = exchanges_.front_done()) {
     const bool last = no_more_ && exchanges_.size() == 1 && !held_;
     append_response(out_, e->response, door_->date(), e->method == Method::kHead, last);
+    said_close_ = last;
     if (e->is_request) {
       idle_since_ = Clock::now();
       door_->metrics().answered(e->method, e->endpoint, e->response.status, idle_since_ - e->began);
@@ -260,7 +263,8 @@ void Session<Stream>::write() {
   sent_ = 0;
   writing_ = true;
   write_deadline_ = Clock::now() + door_->options().write_timeout +
-                    std::chrono::seconds(sending_.size() / kWriteBytesPerSecond);
+                    std::chrono::milliseconds(sending_.size() * 1000 /
+                                              door_->options().write_bytes_per_second_min);
   write_rest();
 }
 
@@ -296,7 +300,7 @@ template <class Stream>
 void Session<Stream>::linger() {
   boost::system::error_code ignored;
   stream_.shutdown(boost::asio::socket_base::shutdown_send, ignored);
-  if (end_of_input_ || ignored) return close();
+  if (end_of_input_ || ignored || !said_close_) return close();
   lingering_ = true;
   linger_deadline_ = Clock::now() + door_->options().linger_timeout;
   if (!reading_) linger_read();
@@ -323,6 +327,7 @@ void Session<Stream>::close() {
   boost::system::error_code ignored;
   stream_.close(ignored);
   held_.reset();
+  door_->charge(std::exchange(charged_, 0), 0);
   door_->remove(*this);
 }
 

@@ -84,6 +84,7 @@ class Session final : public Connection,
   bool continue_due_ = false;
   bool no_more_ = false;  // no further request will be read
   bool end_of_input_ = false;
+  bool said_close_ = false;  // the last answer had "Connection: close"
   bool lingering_ = false;
   bool closed_ = false;
 

@@ -32,9 +32,7 @@ class StoreBackend final : public Backend {
     store_.async_scan(std::move(options), std::move(done));
   }
 
-  std::vector<std::string> not_ready_reasons() const override {
-    return store_.not_ready_reasons();
-  }
+  std::vector<std::string> not_ready_reasons() const override { return store_.not_ready_reasons(); }
   kv::ClusterView cluster() const override { return store_.cluster(); }
   kv::RingView ring(std::string_view key) const override { return store_.ring(key); }
   std::vector<kv::Sample> metrics() const override { return store_.metrics(); }

@@ -98,12 +98,26 @@ void AsioConnection::on_read(std::size_t bytes) {
   const std::size_t to_large = std::min(bytes, large_.size() - large_have_);
   large_have_ += to_large;
   end_ += bytes - to_large;
-  if (!large_.empty()) {
-    if (large_have_ < large_.size()) return read();
-    large_have_ = 0;
-    if (!deliver(large_header_, std::exchange(large_, {}))) return;
+  digest();
+}
+
+/// Delivers what is whole and reads on. What a callback throws goes to the loop's edge, and the
+/// frames behind have their turn after it.
+void AsioConnection::digest() {
+  if (closed_) return;
+  try {
+    if (large_.empty() || large_have_ == large_.size()) {
+      if (!large_.empty()) {
+        large_have_ = 0;
+        if (!deliver(large_header_, std::exchange(large_, {}))) return;
+      }
+      if (!parse()) return;
+    }
+    read();
+  } catch (...) {
+    asio::post(socket_.get_executor(), [self = shared_from_this()] { self->digest(); });
+    throw;
   }
-  if (parse()) read();
 }
 
 /// Cuts whole frames out of the buffer. False: closed meanwhile.

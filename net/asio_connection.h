@@ -52,6 +52,7 @@ class AsioConnection : public std::enable_shared_from_this<AsioConnection> {
  private:
   void read();
   void on_read(std::size_t bytes);
+  void digest();
   bool parse();
   bool begin_large(const FrameHeader& header, std::string_view have);
   bool deliver(const FrameHeader& header, std::string frame);

@@ -189,9 +189,9 @@ class AsioTransport::Impl final : public AsioConnection::Owner,
 
   void on_accept(const error_code& error, tcp::socket socket) {
     if (stopped_) return;
-    if (error == asio::error::connection_aborted || !error) {
+    if (!error || error == asio::error::connection_aborted) {
+      accept();  // first: the callback may throw
       if (!error) take_in(std::move(socket));
-      if (!stopped_) accept();  // the callback may have stopped us
       return;
     }
     accept_pause_.expires_after(kAcceptPause);
@@ -253,15 +253,22 @@ class AsioTransport::Impl final : public AsioConnection::Owner,
 
   void close_late() {
     const auto now = Clock::now();
-    while (!stopped_ && !deadlines_.empty()) {
+    while (!deadlines_.empty()) {
       const Deadline deadline = deadlines_.front();
-      AsioConnection* const connection = find(deadline.id);
+      const AsioConnection* const connection = find(deadline.id);
       const bool waiting = connection != nullptr && !connection->trusted();
-      if (waiting && deadline.at > now) break;
+      if (waiting && deadline.at > now) return await_deadline();
       deadlines_.pop_front();
-      if (waiting) on_broken(*connection, "timeout");
+      if (waiting) {
+        asio::post(context_,
+                   [self = shared_from_this(), id = deadline.id] { self->close_untrusted(id); });
+      }
     }
-    if (!stopped_ && !deadlines_.empty()) await_deadline();
+  }
+
+  void close_untrusted(ConnectionId id) {
+    AsioConnection* const connection = find(id);
+    if (connection != nullptr && !connection->trusted()) on_broken(*connection, "timeout");
   }
 
   asio::io_context& context_;

@@ -7,6 +7,9 @@
 namespace cairn::net {
 namespace {
 
+// Boost's base class has no virtual destructor, on purpose: categories are never deleted.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
 class Category final : public boost::system::error_category {
  public:
   const char* name() const noexcept override { return "cairn.net"; }
@@ -28,6 +31,7 @@ class Category final : public boost::system::error_category {
     return "unknown error";
   }
 };
+#pragma GCC diagnostic pop
 
 }  // namespace
 

@@ -203,7 +203,6 @@ void PeerSet::Impl::emit(std::function<void(PeerEvents&)> event) {
 }
 
 void PeerSet::Impl::drain() {
-  if (telling) return;
   drain_due = false;
   while (!stopped && !news.empty()) {
     const auto event = std::move(news.front());

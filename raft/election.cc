@@ -103,6 +103,7 @@ void Core::Impl::on_vote_request(const Message& message, const VoteRequest& requ
     return;
   }
   vote_ = message.from;
+  wanted_ = Wanted::kNone;
   restart_election_timer();
   send_after(message.from, VoteReply{false, true});
 }

@@ -36,6 +36,7 @@ class Log {
 
   Index tail_first() const { return last_ + 1 - (tail_.size() - head_); }
   bool in_memory(Index index) const { return index >= tail_first() && index <= last_; }
+  std::size_t bytes_at(Index index) const { return entry(index).bytes(); }  // in_memory(index)
   std::size_t tail_bytes() const { return tail_bytes_; }
 
   /// Entry last() + 1.

@@ -63,7 +63,8 @@ void Core::Impl::note_handed_to_apply(Index last, std::size_t bytes) {
 bool Core::Impl::can_hand_to_apply() const {
   if (!read_back_.empty()) return true;
   if (handing_ >= appliable() || apply_budget() == 0) return false;
-  return log_.in_memory(handing_ + 1) || (!apply_read_ && !stopped_);
+  if (!log_.in_memory(handing_ + 1)) return !apply_read_ && !stopped_;
+  return unapplied_.empty() || log_.bytes_at(handing_ + 1) <= apply_budget();
 }
 
 bool Core::Impl::wants_persist() const {
@@ -94,7 +95,8 @@ void Core::Impl::take_persist(Ready& ready) {
   persist.entries = log_.hand_out(token_);
   persist.messages_after = std::exchange(after_, {});
   // The commit index is a hint: it travels along with a write, but causes none. Never past what is
-  // durable already: torn after this record, the write would leave an older suffix looking committed.
+  // durable already: torn after this record, the write would leave an older suffix looking
+  // committed.
   const HardState now{term_, vote_, appliable()};
   const bool must = now.term != handed_hard_.term || now.vote != handed_hard_.vote;
   if (must || (!persist.entries.empty() && now != handed_hard_)) {

@@ -104,6 +104,7 @@ std::vector<Setting> consensus_settings() {
       {.name = "memory",
        .kind = Kind::kBytes,
        .argument = "SIZE",
+       .fallback = format_bytes(default_memory()),
        .help = "memory for queues, caches and memtables",
        .min = kMemoryMin,
        .max = 1ull << 40,
@@ -257,7 +258,7 @@ std::optional<std::string> read_kvd_options(const Settings& settings, KvdOptions
   store.log_entries_kept = settings.number("log-entries-kept");
   store.log_bytes_kept = settings.number("log-bytes-kept");
   store.segment_bytes = settings.number("segment-bytes");
-  store.memory_bytes = settings.given("memory") ? settings.number("memory") : default_memory();
+  store.memory_bytes = settings.number("memory");
   store.timeout = settings.duration("timeout");
   store.value_bytes_max = settings.number("value-bytes-max");
   store.batch_bytes_max = settings.number("batch-bytes-max");

@@ -75,4 +75,12 @@ struct MemoryFileSystem::Node {
   void crash_names(CrashDice& dice);
 };
 
+/// Where a path leads: its directory, the last name in it, and what has that name, if anything.
+/// The root has no directory and no name.
+struct MemoryFileSystem::Place {
+  NodePtr directory;
+  std::string name;
+  NodePtr node;
+};
+
 }  // namespace cairn::wal

@@ -180,7 +180,7 @@ SegmentHeader Recovery::header_of_next(std::uint64_t sequence, std::uint64_t bat
 }
 
 Result<void> Recovery::begin_new_log() {
-  if (auto tidied = store_.tidy(false); !tidied) return tidied;
+  if (auto tidied = store_.tidy(); !tidied) return tidied;
   BirthWriter writer(header_of_next(1, 1), {}, 0, 0, options_.segment_bytes);
   return bear(&writer, 0);
 }
@@ -192,7 +192,7 @@ Result<void> Recovery::settle(const ScanEnd& end) {
     info.file = link.file;
     info.file_bytes = link.file->file_bytes;
   }
-  if (auto tidied = store_.tidy(end.clean); !tidied) return tidied;
+  if (auto tidied = store_.tidy(); !tidied) return tidied;
   if (!end.clean) return rewrite_newest(end.batch);
   // The mark was written when all before it was durable. It may itself be nowhere but in the page
   // cache, so nothing is put behind it: the next batch takes its place and its number.

@@ -51,7 +51,7 @@ Result<SegmentScan::Step> SegmentScan::read_record(std::uint64_t offset, Scanned
   // The header's own check holds, yet no length is believed beyond the file and the limit.
   const RecordHeader& header = record->header;
   if (record_bytes(header.length) > header_.file_bytes - offset) return Step::kBad;
-  if (header.length > record_bytes_max_) return Step::kTooLarge;
+  if (header.length > record_bytes_max_ + kCheckpointFixedBytes) return Step::kTooLarge;
   const auto payload = reader_.view(offset + kRecordHeaderBytes, header.length);
   if (!payload) return payload.error();
   if (!payload_matches(header_.check, header, *payload)) return Step::kBad;

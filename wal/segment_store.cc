@@ -64,14 +64,14 @@ Result<void> SegmentStore::prepare_directory() {
   return {};
 }
 
-Result<void> SegmentStore::tidy(bool keep_spares) {
+Result<void> SegmentStore::tidy() {
   const auto names = files_.list(directory_);
   if (!names) return names.error();
   for (const std::string& name : *names) {
     const bool spare = name.starts_with(kSparePrefix);
     if (!spare && !name.starts_with(kFillingPrefix)) continue;
     const std::string path = path_of(name);
-    if (spare && keep_spares && spares_.size() < spares_wanted_) {
+    if (spare && spares_.size() < spares_wanted_) {
       const auto size = files_.file_size(path);
       if (!size) return size.error();
       if (*size == segment_bytes_) {

@@ -41,9 +41,10 @@ class SegmentStore {
 
   /// Makes the directory and makes it durable.
   [[nodiscard]] Result<void> prepare_directory();
-  /// Removes half-filled spares, and whole ones beyond the wanted number or, with !keep_spares, all
-  /// (they may hold a segment that was born and never named).
-  [[nodiscard]] Result<void> tidy(bool keep_spares);
+  /// Finds the spares that are whole, and removes half-filled ones and those beyond the wanted
+  /// number. One may hold a segment that was born and never got its name: it can be born again
+  /// there, since the header's check, which seeds all others, tells two different births apart.
+  [[nodiscard]] Result<void> tidy();
 
   using Fill = std::function<Result<void>(File&)>;
   /// Makes the segment of `header`: takes a spare or makes one, lets `fill` write the birth, syncs,

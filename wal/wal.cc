@@ -13,6 +13,9 @@ constexpr std::uint64_t kSegmentBytesMin = 4096;  // the simulator likes them sm
 constexpr std::uint64_t kSegmentBytesMax = 1ull << 30;
 constexpr std::uint64_t kRecordBytesMax = 1ull << 30;
 
+// Boost's base class has no virtual destructor, on purpose: categories are never deleted.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
 class Category final : public boost::system::error_category {
  public:
   const char* name() const noexcept override { return "cairn.wal"; }
@@ -34,6 +37,7 @@ class Category final : public boost::system::error_category {
     return "unknown error of the log";
   }
 };
+#pragma GCC diagnostic pop
 
 const char* fault_in(const WalOptions& o) {
   if (o.segment_bytes < kSegmentBytesMin || o.segment_bytes > kSegmentBytesMax ||

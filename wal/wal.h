@@ -24,12 +24,12 @@ using GroupId = std::uint32_t;
 struct WalOptions {
   std::uint64_t cluster_id = 0;  // both are bound into every header
   std::uint64_t node_id = 0;
-  std::uint64_t segment_bytes = 64ull << 20;      // zero-filled when made; 64 KiB .. 1 GiB
-  std::uint64_t record_bytes_max = 16ull << 20;   // longer lengths on disk are corruption
+  std::uint64_t segment_bytes = 64ull << 20;      // zero-filled when made; 4 KiB .. 1 GiB
+  std::uint64_t record_bytes_max = 16ull << 20;   // longer ones on disk are refused (kTooLarge)
   std::uint64_t batch_bytes_max = 4ull << 20;     // a batch is closed past this
   std::uint64_t pending_bytes_max = 64ull << 20;  // beyond it `overloaded()` is true
-  std::uint64_t total_bytes_max = 1ull
-                                  << 30;  // past it, live entries of slow groups are copied forward
+  // Past it, live entries of slow groups are copied forward.
+  std::uint64_t total_bytes_max = 1ull << 30;
   unsigned spare_segments = 1;            // kept ready, zero-filled
   std::function<std::uint64_t()> now_us;  // times syncs, on the disk executor; may be empty
 };
@@ -80,7 +80,13 @@ class Wal {
   /// Opens `directory` (made if absent), recovers, and leaves the log ready to append: what no
   /// clean-stop mark covers has been copied to a new segment and synced (hazard W13). Synchronous.
   /// Errors: WalError::kCorrupt with file and offset in `*detail`, kNewerFormat, kForeign (another
-  /// cluster or node), or what the file system said.
+  /// cluster or node), kTooLarge (a sound record over record_bytes_max), or what the file system
+  /// said. With these WalErrors nothing on the disk was changed.
+  ///
+  /// The caller sees to it that one log at a time works on a directory (FileSystem::lock). A log
+  /// may be destroyed at any moment, in its own completions too; what is not yet durable is as
+  /// after a crash. Executors and file system outlive the tasks posted to them, and the disk
+  /// executor has run or dropped them before the directory is opened again.
   [[nodiscard]] static Result<std::unique_ptr<Wal>> open(FileSystem& files, std::string directory,
                                                          const WalOptions& options, Executor& home,
                                                          Executor& disk, std::string* detail);
@@ -103,6 +109,10 @@ class Wal {
 
   /// `done` runs on the home executor when everything added before is durable, or the log fenced.
   /// Dones run in order. A batch under way gathers the next: one write and one fdatasync for all.
+  ///
+  /// errc::no_space_on_device while !fenced(): there was no room for a new segment, and nothing was
+  /// touched. Everything added stays pending, in order; the next commit() tries again, and its Done
+  /// covers the refused records too. Once fenced, what is added is ignored.
   virtual void commit(Done done) = 0;
 
   /// Reads entries [from, to] of a group, up to about max_bytes, at least one;

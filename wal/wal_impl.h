@@ -1,5 +1,5 @@
-// The log's state machine on the home executor. Three files: wal_impl.cc (records, batches,
-// completions), wal_read.cc (reads), wal_upkeep.cc (what lets old segments go).
+// The log's state machine on the home executor. Four files: wal_impl.cc (adding records),
+// wal_batches.cc (writing them), wal_read.cc (reads), wal_upkeep.cc (what lets old segments go).
 #pragma once
 
 #include <cstdint>
@@ -52,6 +52,13 @@ class WalImpl final : public Wal {
 
  private:
   using Weak = std::weak_ptr<WalImpl*>;
+  /// For tasks on the home executor. A plain pointer: a lock kept would hide that a completion has
+  /// destroyed the log.
+  static WalImpl* living(const Weak& alive) {
+    const auto self = alive.lock();
+    return self ? *self : nullptr;
+  }
+
   struct WaitingRead {
     GroupId group = 0;
     std::uint64_t from = 0;
@@ -68,7 +75,7 @@ class WalImpl final : public Wal {
     std::uint64_t batch = 0;  // that carries the last step; the next begins after it
   };
 
-  // wal_impl.cc: adding records
+  // wal_impl.cc
   bool accepts() const;
   Slot put(RecordHeader record, std::string_view payload);
   Batch& batch_with_room(std::uint64_t bytes);
@@ -79,7 +86,7 @@ class WalImpl final : public Wal {
   void add_slot(GroupLog& group, const Slot& slot);
   void drop_slot(Batch& batch, GroupLog& group, std::uint64_t index);
 
-  // wal_impl.cc: writing batches
+  // wal_batches.cc
   void kick();
   void on_written(const WriteOutcome& outcome);
   void on_durable(const WriteOutcome& outcome);

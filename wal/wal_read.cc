@@ -50,7 +50,7 @@ void WalImpl::read(GroupId group, std::uint64_t from, std::uint64_t to, std::siz
   if (items && must_wait && fenced_) items = make_error_code(WalError::kFenced);
   if (!items) {
     home_.post([alive = Weak(alive_), done = std::move(done), error = items.error()] {
-      if (alive.lock()) done(error);
+      if (living(alive) != nullptr) done(error);
     });
     return;
   }
@@ -72,9 +72,9 @@ void WalImpl::start_read(std::vector<ReadItem> items, ReadDone done) {
     auto entries =
         std::make_shared<Result<std::vector<LogEntry>>>(read_entries(std::exchange(*shared, {})));
     home->post([alive, entries, number] {
-      const auto self = alive.lock();
-      if (!self) return;
-      const auto node = (*self)->reads_.extract(number);
+      WalImpl* const self = living(alive);
+      if (self == nullptr) return;
+      const auto node = self->reads_.extract(number);
       node.mapped()(std::move(*entries));
     });
   });

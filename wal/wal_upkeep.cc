@@ -8,9 +8,7 @@
 namespace cairn::wal {
 namespace {
 
-// One step of copying forward: bounded work on either executor.
-constexpr std::uint64_t kCopyStepBytes = 1ull << 20;
-constexpr std::size_t kCopyStepSlots = 1u << 16;
+constexpr std::uint64_t kCopyStepBytes = 1ull << 20;  // of one read and one batch
 
 }  // namespace
 
@@ -106,18 +104,15 @@ void WalImpl::copy_forward() {
 std::vector<ReadItem> WalImpl::next_to_copy() {
   std::vector<ReadItem> items;
   std::uint64_t bytes = 0;
-  std::size_t looked_at = 0;
   auto at = groups_.lower_bound(copy_.group);
   for (; at != groups_.end(); ++at) {
     const auto& [id, group] = *at;
     std::uint64_t index = group.start + 1;
     if (id == copy_.group) index = std::max(index, copy_.index);
     for (; index <= group.last(); ++index) {
-      const bool enough = bytes >= kCopyStepBytes || looked_at >= kCopyStepSlots;
       copy_.group = id;
       copy_.index = index;
-      if (enough && !items.empty()) return items;
-      ++looked_at;
+      if (bytes >= kCopyStepBytes) return items;
       const Slot& slot = group.slot(index);
       if (slot.segment != copy_.segment) continue;
       items.push_back(
@@ -178,10 +173,10 @@ void WalImpl::want_spare() {
     if (store->abandoned()) return;
     const bool more = store->prepare_spare_step();
     home->post([alive, more] {
-      const auto self = alive.lock();
-      if (!self) return;
-      (*self)->preparing_spare_ = false;
-      if (more) (*self)->want_spare();
+      WalImpl* const self = living(alive);
+      if (self == nullptr) return;
+      self->preparing_spare_ = false;
+      if (more) self->want_spare();
     });
   });
 }

@@ -5,7 +5,9 @@
 namespace cairn::kv {
 namespace {
 
-leveldb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+leveldb::Slice slice(std::string_view bytes) {
+  return {bytes.data(), bytes.size()};
+}
 
 }  // namespace
 

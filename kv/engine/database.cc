@@ -10,8 +10,12 @@ namespace {
 
 constexpr int kBloomBitsPerKey = 10;
 
-leveldb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
-std::string_view view_of(const leveldb::Slice& s) { return {s.data(), s.size()}; }
+leveldb::Slice slice(std::string_view bytes) {
+  return {bytes.data(), bytes.size()};
+}
+std::string_view view_of(const leveldb::Slice& s) {
+  return {s.data(), s.size()};
+}
 
 /// The directory that holds `path`'s last name.
 std::string parent_of(std::string path) {
@@ -23,7 +27,8 @@ std::string parent_of(std::string path) {
 
 }  // namespace
 
-// --- cursor ---------------------------------------------------------------------------------------
+// --- cursor
+// ---------------------------------------------------------------------------------------
 
 Cursor::Cursor(const Database& database, std::string prefix, const Moment& moment, bool fill_cache)
     : database_(database), prefix_(std::move(prefix)), moment_(moment) {
@@ -62,9 +67,13 @@ bool Cursor::valid() const {
   return iterator_->Valid() && view_of(iterator_->key()).starts_with(prefix_);
 }
 
-std::string_view Cursor::key() const { return view_of(iterator_->key()).substr(prefix_.size()); }
+std::string_view Cursor::key() const {
+  return view_of(iterator_->key()).substr(prefix_.size());
+}
 
-std::string_view Cursor::value() const { return view_of(iterator_->value()); }
+std::string_view Cursor::value() const {
+  return view_of(iterator_->value());
+}
 
 EngineResult<void> Cursor::status() const {
   const leveldb::Status status = iterator_->status();
@@ -72,7 +81,8 @@ EngineResult<void> Cursor::status() const {
   return database_.failure(status);
 }
 
-// --- database -------------------------------------------------------------------------------------
+// --- database
+// -------------------------------------------------------------------------------------
 
 Database::Database(wal::FileSystem& files, const std::string& directory,
                    const EngineOptions& options, wal::Executor* background)
@@ -107,8 +117,8 @@ EngineResult<std::unique_ptr<Database>> Database::open(wal::FileSystem& files,
   leveldb_options.max_open_files = options.open_files_max;
   leveldb_options.block_cache = out->cache_.get();
   leveldb_options.filter_policy = out->filter_.get();
-  leveldb_options.max_file_size = std::clamp<std::size_t>(options.write_buffer_bytes / 4, 1u << 20,
-                                                          8u << 20);
+  leveldb_options.max_file_size =
+      std::clamp<std::size_t>(options.write_buffer_bytes / 4, 1u << 20, 8u << 20);
   leveldb_options.compression = leveldb::kNoCompression;
   leveldb::DB* db = nullptr;
   const leveldb::Status status = leveldb::DB::Open(leveldb_options, directory, &db);

@@ -3,7 +3,8 @@
 // inside; replay from the WAL goes on from there. Keys and values: kv/FORMAT.md.
 //
 // Threads: "apply" marks calls made on the apply executor only (one at a time); everything else
-// may be called from any thread. Nothing throws; the first I/O error of LevelDB fails the engine.
+// may be called from any thread. Nothing throws but apply() (see there); the first I/O error of
+// LevelDB fails the engine.
 #pragma once
 
 #include <boost/system/result.hpp>
@@ -35,15 +36,20 @@ struct EngineOptions {
 };
 
 enum class EngineError {
-  kCorrupt = 1,   // quarantine and re-seed
+  kCorrupt = 1,  // quarantine and re-seed
   kNewerFormat,
-  kForeign,       // another cluster or node
-  kFailed,        // an earlier I/O error; close and reopen
-  kUnknownCommand,// a command of a newer feature level: this replica stops (hazard D1)
-  kBadChunk,      // a snapshot chunk that is out of order, damaged, or of another stream
-  kSuperseded,    // a newer install of the same group began
+  kForeign,         // another cluster or node
+  kFailed,          // an earlier I/O error; close and reopen
+  kUnknownCommand,  // a command of a newer feature level: this replica stops (hazard D1)
+  kBadChunk,        // a snapshot chunk that is out of order, damaged, or of another stream
+  kSuperseded,      // a newer install of the same group began
+  kNoGroup,         // this node has no such group
 };
 boost::system::error_code make_error_code(EngineError e) noexcept;
+
+/// Where kFound keeps its record, as an item of the group that applied it. A command that finds one
+/// there already is answered kRevisionMismatch.
+inline constexpr std::string_view kFoundingKey = "founding";
 
 /// A group as the engine knows it.
 struct EngineGroup {
@@ -81,16 +87,16 @@ struct FlushPoint {
 class EngineView {
  public:
   virtual ~EngineView() = default;
-  [[nodiscard]] virtual boost::system::result<std::optional<Item>> get(raft::GroupId group,
-                                                                       std::string_view key) const = 0;
+  [[nodiscard]] virtual boost::system::result<std::optional<Item>> get(
+      raft::GroupId group, std::string_view key) const = 0;
   struct Range {
-    std::string start;    // inclusive
-    std::string end;      // exclusive; empty: open
-    std::uint64_t limit = 0;
+    std::string start;                 // inclusive
+    std::string end;                   // exclusive; empty: open
+    std::uint64_t limit = 0;           // 0: none
     std::size_t bytes_max = 4u << 20;  // stops after the item that passes it; `more` is then set
     bool reverse = false;
     bool keys_only = false;
-    bool count_only = false;           // limit and bytes_max then bound keys visited
+    bool count_only = false;  // limit and bytes_max then bound keys visited
   };
   struct Page {
     std::vector<Item> items;
@@ -119,8 +125,9 @@ class SnapshotSink {
  public:
   virtual ~SnapshotSink() = default;  // unfinished: what it wrote is removed in small steps
   [[nodiscard]] virtual boost::system::result<void> add(std::string_view chunk) = 0;
-  /// Checks the whole, then one batch flips the group to the new generation with applied index, term,
-  /// configuration and sessions. The flip is not durable before a flush() begun after it is done.
+  /// Checks the whole, then one batch flips the group to the new generation with applied index,
+  /// term, configuration and sessions. The flip is not durable before a flush() begun after it is
+  /// done.
   [[nodiscard]] virtual boost::system::result<void> finish() = 0;
 };
 
@@ -133,31 +140,39 @@ struct EngineMetrics {
 
 class Engine {
  public:
-  /// Opens or makes `directory`. `background` runs LevelDB's compactions; null: they run on the
-  /// calling thread after each call (the simulator). `*detail` tells people what is wrong.
+  /// Opens or makes `directory`, whose parent is there and durable. `background` runs LevelDB's
+  /// compactions; null: they run on the calling thread after each call (the simulator). `*detail`
+  /// tells people what is wrong.
   [[nodiscard]] static boost::system::result<std::unique_ptr<Engine>> open(
       wal::FileSystem& files, const std::string& directory, std::uint64_t cluster_id,
       std::uint64_t node_id, const EngineOptions& options, wal::Executor* background,
       std::string* detail);
-  virtual ~Engine() = default;  // waits for LevelDB's background work
+  /// Waits for LevelDB's background work, so `background` must still run; flushes that wait end
+  /// with kFailed, on this thread. Views, snapshot sources and sinks are gone before.
+  virtual ~Engine() = default;
 
   /// As of now, sorted by group. Apply (or before the node runs).
   [[nodiscard]] virtual std::vector<EngineGroup> groups() const = 0;
   /// A group's first state: applied 0, generation 1, this configuration. No-op if it exists. Apply.
-  [[nodiscard]] virtual boost::system::result<void> create_group(
-      raft::GroupId group, const raft::Configuration& config, std::uint32_t epoch) = 0;
+  [[nodiscard]] virtual boost::system::result<void> create_group(raft::GroupId group,
+                                                                 const raft::Configuration& config,
+                                                                 std::uint32_t epoch) = 0;
 
-  /// Applies entries of any groups, each group's in order and strictly +1, in one WriteBatch with the
-  /// applied indexes. One result an item, same order. An error fails the engine. Apply.
+  /// Applies entries of any groups, each group's in order and strictly +1. Every WriteBatch carries
+  /// the applied indexes of what is in it; it is one batch unless a command must read what an
+  /// earlier one of the same call wrote. One result an item, same order. An error fails the engine,
+  /// but for kUnknownCommand: then nothing was applied. Entries that are not the next ones of their
+  /// group are a broken invariant: std::logic_error. Apply.
   [[nodiscard]] virtual boost::system::result<std::vector<ApplyResult>> apply(
       std::span<const ApplyItem> items) = 0;
 
-  /// Begins to flush what is applied; `done` runs on the background executor (or inline) once it is on disk.
-  /// kFailed if it never will be. Flushes begun while one is under way are merged into one more. Apply.
+  /// Begins to flush what is applied; `done` runs on the background executor (or inline) once it is
+  /// on disk. kFailed if it never will be. Flushes begun while one is under way are merged into one
+  /// more. Apply.
   virtual void flush(std::function<void(boost::system::result<FlushPoint>)> done) = 0;
 
-  [[nodiscard]] virtual boost::system::result<std::optional<Item>> get(raft::GroupId group,
-                                                                       std::string_view key) const = 0;
+  [[nodiscard]] virtual boost::system::result<std::optional<Item>> get(
+      raft::GroupId group, std::string_view key) const = 0;
   [[nodiscard]] virtual std::unique_ptr<EngineView> view() const = 0;
   /// Newest stamped revision that is applied.
   [[nodiscard]] virtual Revision revision(raft::GroupId group) const = 0;
@@ -177,3 +192,6 @@ class Engine {
 };
 
 }  // namespace cairn::kv
+
+template <>
+struct boost::system::is_error_code_enum<cairn::kv::EngineError> : std::true_type {};

@@ -1,8 +1,8 @@
 // The write side of the database: every change goes through here, and so does every flush.
 //
 // A flush is a rotation: DB::Write with a null batch makes the memtable immutable and schedules
-// background work that turns it into a table. It would wait, holding up everything, while an earlier
-// memtable is still under way, so a rotation is made only when none is; until then it stays
+// background work that turns it into a table. It would wait, holding up everything, while an
+// earlier memtable is still under way, so a rotation is made only when none is; until then it stays
 // wanted. It has reached the disk when LevelDB removes the log that the memtable had (see
 // leveldb_env.h); if LevelDB has nothing scheduled any more and that log is still there, it never
 // will.

@@ -54,9 +54,11 @@ void IdempotencyTable::remove_from_index(const std::string& suffix, Changes& cha
   next_to_expire_.erase(suffix);
 }
 
-EngineResult<std::optional<IdempotencyRecord>> IdempotencyTable::find(
-    std::uint64_t principal, std::string_view key, std::uint64_t now_ms, const Database& database,
-    const Changes& changes) {
+EngineResult<std::optional<IdempotencyRecord>> IdempotencyTable::find(std::uint64_t principal,
+                                                                      std::string_view key,
+                                                                      std::uint64_t now_ms,
+                                                                      const Database& database,
+                                                                      const Changes& changes) {
   const std::string full_key = record_prefix_ + idempotency_suffix(principal, key);
   std::optional<std::string> bytes;
   if (const std::optional<std::string>* pending = changes.find_record(full_key)) {

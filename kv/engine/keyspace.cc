@@ -11,7 +11,9 @@ constexpr char kGroupArea = 1;
 constexpr std::uint8_t kItemForm = 1;
 constexpr std::uint8_t kRecordForm = 1;
 
-std::string engine_key(char kind) { return {kEngineArea, kind}; }
+std::string engine_key(char kind) {
+  return {kEngineArea, kind};
+}
 
 void append_hash(std::string& out, const Hash128& hash) {
   append_le(out, hash.low);
@@ -27,9 +29,13 @@ Hash128 read_hash(ByteReader& in) {
 
 }  // namespace
 
-std::string identity_key() { return engine_key('I'); }
+std::string identity_key() {
+  return engine_key('I');
+}
 
-std::string groups_prefix() { return engine_key('G'); }
+std::string groups_prefix() {
+  return engine_key('G');
+}
 
 std::string group_key(raft::GroupId group) {
   std::string key = engine_key('G');
@@ -37,7 +43,9 @@ std::string group_key(raft::GroupId group) {
   return key;
 }
 
-std::string garbage_prefix() { return engine_key('X'); }
+std::string garbage_prefix() {
+  return engine_key('X');
+}
 
 std::string garbage_key(raft::GroupId group, std::uint64_t generation) {
   std::string key = engine_key('X');

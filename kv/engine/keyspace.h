@@ -29,7 +29,8 @@ enum class Space : std::uint8_t {
   kTransaction = 9,  // reserved
 };
 
-// --- keys -----------------------------------------------------------------------------------------
+// --- keys
+// -----------------------------------------------------------------------------------------
 
 [[nodiscard]] std::string identity_key();
 [[nodiscard]] std::string group_key(raft::GroupId group);
@@ -56,7 +57,8 @@ struct Garbage {
 [[nodiscard]] std::string idempotency_suffix(std::uint64_t principal, std::string_view key);
 [[nodiscard]] std::string expiry_suffix(std::uint64_t expiry_ms, std::string_view record_suffix);
 
-// --- values ---------------------------------------------------------------------------------------
+// --- values
+// ---------------------------------------------------------------------------------------
 
 struct Identity {
   std::uint16_t format = kEngineFormat;

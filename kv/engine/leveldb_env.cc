@@ -75,7 +75,8 @@ LevelDbEnv::~LevelDbEnv() {
   became_idle_.wait(lock, [this] { return tasks_ == 0; });
 }
 
-// --- background work ------------------------------------------------------------------------------
+// --- background work
+// ------------------------------------------------------------------------------
 
 void LevelDbEnv::Schedule(void (*function)(void*), void* argument) noexcept {
   try {
@@ -100,7 +101,9 @@ void LevelDbEnv::run_item(void (*function)(void*), void* argument) {
   item_ended_();
 }
 
-void LevelDbEnv::post(std::function<void()> task) { enqueue(std::move(task)); }
+void LevelDbEnv::post(std::function<void()> task) {
+  enqueue(std::move(task));
+}
 
 void LevelDbEnv::enqueue(std::function<void()> task) {
   {
@@ -171,8 +174,9 @@ void LevelDbEnv::SleepForMicroseconds(int) noexcept {
   try {
     drain();
   } catch (...) {
-    health_.record("background work", directory_,
-                   boost::system::errc::make_error_code(boost::system::errc::state_not_recoverable));
+    health_.record(
+        "background work", directory_,
+        boost::system::errc::make_error_code(boost::system::errc::state_not_recoverable));
   }
 }
 
@@ -183,7 +187,8 @@ std::uint64_t LevelDbEnv::NowMicros() noexcept {
   return ++ticks_;
 }
 
-// --- logs that are not there ----------------------------------------------------------------------
+// --- logs that are not there
+// ----------------------------------------------------------------------
 
 std::uint64_t LevelDbEnv::newest_log() const noexcept {
   const std::lock_guard lock(mutex_);
@@ -200,7 +205,8 @@ bool LevelDbEnv::flushing() const noexcept {
   return logs_.size() > 1;
 }
 
-// --- files ----------------------------------------------------------------------------------------
+// --- files
+// ----------------------------------------------------------------------------------------
 
 leveldb::Status LevelDbEnv::fail(const char* call, const std::string& path,
                                  const boost::system::error_code& error) noexcept {

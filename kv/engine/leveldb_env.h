@@ -55,7 +55,8 @@ class LevelDbEnv final : public leveldb::Env, private NameSync {
   /// Is a memtable on its way to a table?
   bool flushing() const noexcept;
 
-  // --- leveldb::Env -------------------------------------------------------------------------------
+  // --- leveldb::Env
+  // -------------------------------------------------------------------------------
   leveldb::Status NewSequentialFile(const std::string& path,
                                     leveldb::SequentialFile** result) noexcept override;
   leveldb::Status NewRandomAccessFile(const std::string& path,
@@ -100,11 +101,11 @@ class LevelDbEnv final : public leveldb::Env, private NameSync {
   // All below under mutex_.
   std::deque<std::function<void()>> queue_;  // without an executor
   bool draining_ = false;
-  std::size_t items_ = 0;           // LevelDB's, queued or running
-  std::size_t tasks_ = 0;           // posted and not ended, items_ included
-  std::set<std::uint64_t> logs_;    // of memtables not yet durable; the newest is being filled
-  bool names_unsynced_ = false;     // files were created since the last sync of the directory
-  std::uint64_t ticks_ = 0;         // LevelDB takes times only for its statistics
+  std::size_t items_ = 0;         // LevelDB's, queued or running
+  std::size_t tasks_ = 0;         // posted and not ended, items_ included
+  std::set<std::uint64_t> logs_;  // of memtables not yet durable; the newest is being filled
+  bool names_unsynced_ = false;   // files were created since the last sync of the directory
+  std::uint64_t ticks_ = 0;       // LevelDB takes times only for its statistics
 };
 
 }  // namespace cairn::kv

@@ -34,12 +34,12 @@ class MetadataTable {
 
     std::uint64_t hash = 0;
     std::uint64_t generation = 0;
-    Entry* chain = nullptr;     // in its bucket
-    Entry* before = nullptr;    // the clock's ring
+    Entry* chain = nullptr;   // in its bucket
+    Entry* before = nullptr;  // the clock's ring
     Entry* after = nullptr;
     raft::GroupId group = 0;
     std::uint32_t key_size = 0;
-    bool used = false;          // since the hand passed
+    bool used = false;  // since the hand passed
     // The key's bytes follow.
   };
 

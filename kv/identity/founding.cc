@@ -114,21 +114,30 @@ Decision Founding::found_or_wait() const {
 
 Decision Founding::decide() const {
   Decision adopt, mismatch;
+  const auto disagree = [&](std::string why) {
+    if (mismatch.kind == Decision::Kind::kMismatch) return;
+    mismatch = {.kind = Decision::Kind::kMismatch, .record = {}, .why = std::move(why)};
+  };
+  bool two_clusters = false;
   for (const auto& [node, peer] : present_) {
     if (peer.says.cluster_id == 0) {
-      if (mismatch.kind == Decision::Kind::kMismatch) continue;
       std::string why = difference(node, peer.says);
-      if (why.empty()) continue;
-      mismatch = {.kind = Decision::Kind::kMismatch, .record = {}, .why = std::move(why)};
+      if (!why.empty()) disagree(std::move(why));
       continue;
     }
     Decision decision = from_record(node, peer.says);
     if (decision.kind == Decision::Kind::kWiped) return decision;
-    if (decision.kind == Decision::Kind::kAdopt) {
-      adopt = std::move(decision);
-    } else {
-      mismatch = std::move(decision);
+    if (decision.kind == Decision::Kind::kMismatch) {
+      disagree(std::move(decision.why));
+      continue;
     }
+    two_clusters |= adopt.kind == Decision::Kind::kAdopt && adopt.record != decision.record;
+    adopt = std::move(decision);
+  }
+  if (two_clusters) {
+    return {.kind = Decision::Kind::kMismatch,
+            .record = {},
+            .why = "the other founders belong to two clusters, both with this node"};
   }
   if (adopt.kind == Decision::Kind::kAdopt) return adopt;
   if (mismatch.kind == Decision::Kind::kMismatch) return mismatch;

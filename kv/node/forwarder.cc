@@ -62,11 +62,11 @@ void Forwarder::open(raft::GroupId group, Session& session) {
   const std::uint64_t epoch = ++session.epoch;
   const raft::NodeId to = target(group, session.opening_attempts++);
   if (to == raft::kNobody) return;  // the next tick tries again
-  session.opening = host_.send_write(
-      to, group, encode_command(command), session.opening_since + kReplyTimeout,
-      [this, group, epoch](Result<Answer> answer, raft::NodeId from) {
-        opened(group, epoch, std::move(answer), from);
-      });
+  session.opening =
+      host_.send_write(to, group, encode_command(command), session.opening_since + kReplyTimeout,
+                       [this, group, epoch](Result<Answer> answer, raft::NodeId from) {
+                         opened(group, epoch, std::move(answer), from);
+                       });
 }
 
 void Forwarder::opened(raft::GroupId group, std::uint64_t epoch, Result<Answer> answer,
@@ -103,11 +103,11 @@ void Forwarder::attempt(raft::GroupId group, Session& session, const std::shared
   const std::uint64_t id = ++call->attempt_id;
   call->command.session = {session.client, call->sequence, session.calls.begin()->first - 1};
   call->under_way = true;
-  const bool sent = host_.send_write(
-      to, group, encode_command(call->command), call->deadline,
-      [this, group, call, id](Result<Answer> answer, raft::NodeId from) {
-        answered(group, call, id, std::move(answer), from);
-      });
+  const bool sent =
+      host_.send_write(to, group, encode_command(call->command), call->deadline,
+                       [this, group, call, id](Result<Answer> answer, raft::NodeId from) {
+                         answered(group, call, id, std::move(answer), from);
+                       });
   if (!sent) {
     call->under_way = false;
     host_.redirected(group, to, raft::kNobody);
@@ -174,8 +174,7 @@ void Forwarder::session_lost(raft::GroupId group, Session& session,
   open(group, session);
 }
 
-void Forwarder::finish(Session& session, const std::shared_ptr<Call>& call,
-                       Result<Answer> result) {
+void Forwarder::finish(Session& session, const std::shared_ptr<Call>& call, Result<Answer> result) {
   session.calls.erase(call->sequence);
   session.bytes -= call->bytes;
   --waiting_;

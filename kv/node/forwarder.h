@@ -33,7 +33,8 @@ class ForwarderHost {
   virtual void redirected(raft::GroupId group, raft::NodeId node, raft::NodeId leader) = 0;
   /// Proposes here, or sends; false: surely neither.
   virtual bool send_write(raft::NodeId to, raft::GroupId group, const std::string& command,
-                          Micros deadline, std::function<void(Result<Answer>, raft::NodeId)> done) = 0;
+                          Micros deadline,
+                          std::function<void(Result<Answer>, raft::NodeId)> done) = 0;
 };
 
 class Forwarder {
@@ -56,11 +57,11 @@ class Forwarder {
     Command command;
     Micros deadline{0};
     Micros sent_at{0};
-    unsigned attempts = 0;      // of any kind
-    unsigned redirects = 0;     // since the last timer-driven try
+    unsigned attempts = 0;         // of any kind
+    unsigned redirects = 0;        // since the last timer-driven try
     std::uint64_t attempt_id = 0;  // replies to earlier attempts are ignored
     bool under_way = false;
-    bool maybe_done = false;    // an attempt's fate is unknown
+    bool maybe_done = false;  // an attempt's fate is unknown
     std::size_t bytes = 0;
     Done done;
   };

@@ -25,13 +25,14 @@ namespace cairn::kv {
 struct NodeSeams {
   wal::FileSystem* files = nullptr;
   net::Clock* clock = nullptr;
-  net::Transport* transport = nullptr;     // null: a node alone
+  net::Transport* transport = nullptr;  // null: a node alone
   wal::Executor* home = nullptr;
-  wal::Executor* log = nullptr;            // WAL writes and reads, identity files
-  wal::Executor* apply = nullptr;          // the engine's writer
-  wal::Executor* read = nullptr;           // scans and snapshot streams
-  wal::Executor* background = nullptr;     // LevelDB's compactions; null: inline on `apply`
-  std::function<std::uint64_t()> random;   // for ids, nonces and election jitter; open() and home only
+  wal::Executor* log = nullptr;         // WAL writes and reads, identity files
+  wal::Executor* apply = nullptr;       // the engine's writer
+  wal::Executor* read = nullptr;        // scans and snapshot streams
+  wal::Executor* background = nullptr;  // LevelDB's compactions; null: inline on `apply`
+  std::function<std::uint64_t()>
+      random;  // for ids, nonces and election jitter; open() and home only
 };
 
 /// A frozen, linearizable-when-taken view of the partitions replicated here; any thread.
@@ -44,8 +45,8 @@ class FrozenView {
 
 class Node {
  public:
-  /// Takes the directory's lock, writes this boot's identity, and, if the cluster is founded, opens log
-  /// and engine and recovers. Synchronous. `options` have passed validate().
+  /// Takes the directory's lock, writes this boot's identity, and, if the cluster is founded, opens
+  /// log and engine and recovers. Synchronous. `options` have passed validate().
   [[nodiscard]] static Result<std::shared_ptr<Node>> open(const NodeSeams& seams, Options options);
   virtual ~Node() = default;
 
@@ -69,8 +70,9 @@ class Node {
   [[nodiscard]] virtual std::vector<Sample> metrics() const = 0;
   [[nodiscard]] virtual std::uint64_t id() const = 0;
 
-  /// Finishes what is in flight (bounded), hands leadership over, flushes, writes the clean-stop mark;
-  /// then `done`, within about two seconds of the seams' clock. Requests meanwhile get kShuttingDown.
+  /// Finishes what is in flight (bounded), hands leadership over, flushes, writes the clean-stop
+  /// mark; then `done`, within about two seconds of the seams' clock. Requests meanwhile get
+  /// kShuttingDown.
   virtual void stop(std::function<void()> done) = 0;
   /// A seam caught a broken invariant of ours: serve nothing any more.
   virtual void fail(const std::string& what) = 0;

@@ -185,11 +185,11 @@ void NodeImpl::put(std::string key, std::string value, WriteOptions options,
   command.condition = {options.if_absent, options.if_revision};
   command.return_previous = options.return_previous;
   command.idempotency_key = std::move(options.idempotency_key);
-  write_command(std::move(command), deadline_of(options.timeout),
-                answer_to<PutResult>(std::move(done), [](Answer a) {
-                  return PutResult{a.revision, a.version, a.created, std::move(a.previous),
-                                   a.replayed};
-                }));
+  write_command(
+      std::move(command), deadline_of(options.timeout),
+      answer_to<PutResult>(std::move(done), [](Answer a) {
+        return PutResult{a.revision, a.version, a.created, std::move(a.previous), a.replayed};
+      }));
 }
 
 void NodeImpl::remove(std::string key, WriteOptions options, Callback<RemoveResult> done) {
@@ -236,8 +236,8 @@ void NodeImpl::remove_prefix(std::string prefix, RemovePrefixOptions options,
     done(std::move(*refused));
     return;
   }
-  const auto cursor = options.cursor.empty() ? std::optional<Cursor>(Cursor{})
-                                             : decode_cursor(options.cursor);
+  const auto cursor =
+      options.cursor.empty() ? std::optional<Cursor>(Cursor{}) : decode_cursor(options.cursor);
   if (options.limit < 1 || options.limit > 10'000 || prefix.empty() || !cursor ||
       cursor->partition >= routes_.partitions() || prefix.size() > options_.key_bytes_max) {
     done(Error(Errc::kBadRequest,
@@ -273,8 +273,8 @@ void NodeImpl::remove_prefix(std::string prefix, RemovePrefixOptions options,
              }
              job->result.deleted += answer->deleted;
              job->result.revision = std::max(job->result.revision, answer->revision);
-             job->left -= std::min<std::uint32_t>(job->left,
-                                                  static_cast<std::uint32_t>(answer->deleted));
+             job->left -=
+                 std::min<std::uint32_t>(job->left, static_cast<std::uint32_t>(answer->deleted));
              job->at = answer->more ? Cursor{job->at.partition, answer->last_key}
                                     : Cursor{job->at.partition + 1, {}};
              if (job->at.partition >= routes_.partitions()) {

@@ -4,6 +4,7 @@
 // node_end.cc (stop, fence, failure).
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "kv/identity/founding.h"
+#include "kv/identity/founding_record.h"
 #include "kv/identity/identity.h"
 #include "kv/node/apply_stage.h"
 #include "kv/node/durations.h"
@@ -75,7 +77,6 @@ class NodeImpl final : public Node,
   Result<raft::Restored> restore(const EngineGroup& state, const wal::RecoveredGroup* log);
   raft::CoreOptions core_options(raft::GroupId group);
   void add_peers();
-  std::vector<PlacementNode> placement_nodes() const;
 
   // --- node_turn.cc
   void arm_tick();
@@ -88,7 +89,8 @@ class NodeImpl final : public Node,
   void upkeep();
   void trim(Replica& replica);
   void start_flush();
-  void propose_founding(Replica& replica);
+  void campaign_first();
+  void catch_up();
 
   // --- node_clients.cc
   [[nodiscard]] std::optional<Error> refuse_write() const;
@@ -109,10 +111,17 @@ class NodeImpl final : public Node,
   void fail_requests(raft::NodeId peer, net::Channel channel);
   void expire_requests();
   void gossip();
+
+  // --- node_founding.cc
+  [[nodiscard]] FoundingPlan founding_plan() const;
+  [[nodiscard]] std::vector<std::uint64_t> member_ids() const;
+  void change_identity(std::function<Result<void>(Identity&)> work,
+                       std::function<void(Result<void>)> done);
+  void next_identity_change();
+  [[nodiscard]] static const char* refusal_text(net::HelloReply::Verdict verdict);
   void try_founding();
-  void founded(const net::FoundingRecord& record);
-  void store_triple(const net::Hello& hello,
-                    std::function<void(net::HelloReply::Verdict)> verdict);
+  void founded(const Result<void>& recorded);
+  void propose_founding(Replica& metadata);
 
   // --- node_end.cc
   void fence(const std::string& why);
@@ -137,8 +146,7 @@ class NodeImpl final : public Node,
   raft::NodeId leader_of(raft::GroupId group) const override { return routes_.leader(group); }
   raft::NodeId any_member(raft::GroupId group, unsigned attempt) const override;
   void redirected(raft::GroupId group, raft::NodeId node, raft::NodeId leader) override;
-  bool send_write(raft::NodeId to, raft::GroupId group, const std::string& command,
-                  Micros deadline,
+  bool send_write(raft::NodeId to, raft::GroupId group, const std::string& command, Micros deadline,
                   std::function<void(Result<Answer>, raft::NodeId)> done) override;
   Replica* replica(raft::GroupId group) override;
   std::shared_ptr<Engine> shared_engine() override { return engine_; }
@@ -185,7 +193,14 @@ class NodeImpl final : public Node,
 
   std::unique_ptr<wal::FileLock> lock_;
   std::shared_ptr<Identity> identity_;
-  std::unique_ptr<Founding> founding_;
+  std::unique_ptr<Founding> founding_;  // until the cluster is founded
+  bool founding_under_way_ = false;
+  struct IdentityChange {
+    std::function<Result<void>(Identity&)> work;
+    std::function<void(Result<void>)> done;
+  };
+  std::deque<IdentityChange> identity_changes_;  // the first one is under way
+  raft::Term metadata_proposed_in_ = 0;
   std::unique_ptr<wal::Wal> wal_;
   std::shared_ptr<Engine> engine_;
   std::shared_ptr<ApplyStage> apply_;
@@ -200,10 +215,11 @@ class NodeImpl final : public Node,
   std::map<raft::GroupId, std::unique_ptr<Replica>> replicas_;
   std::vector<Replica*> by_group_;  // index = group id, null where none is here
   std::vector<Replica*> dirty_;
-  std::vector<char> is_dirty_;      // by group id
+  std::vector<char> is_dirty_;  // by group id
   bool pump_scheduled_ = false;
   std::map<raft::NodeId, PeerFacts> peer_facts_;
   std::set<raft::GroupId> first_campaign_due_;
+  std::set<raft::GroupId> catching_up_;
 
   std::uint64_t last_request_ = 0;
   std::map<std::uint64_t, OutstandingRequest> requests_;

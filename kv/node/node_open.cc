@@ -105,15 +105,14 @@ Result<void> NodeImpl::open_data() {
   if (auto opened = open_log(&detail); !opened) return opened;
   apply_ = std::make_shared<ApplyStage>(
       engine_, *seams_.home, *seams_.apply,
-      ApplyStage::Events{[this](std::vector<ApplyResult> results) {
-                           entries_applied(std::move(results));
-                         },
-                         [this](boost::system::error_code code) {
-                           if (code == EngineError::kUnknownCommand)
-                             fail("the log holds a command of a newer version: upgrade this node");
-                           else
-                             fence("the engine could not be written: " + code.message());
-                         }});
+      ApplyStage::Events{
+          [this](std::vector<ApplyResult> results) { entries_applied(std::move(results)); },
+          [this](boost::system::error_code code) {
+            if (code == EngineError::kUnknownCommand)
+              fail("the log holds a command of a newer version: upgrade this node");
+            else
+              fence("the engine could not be written: " + code.message());
+          }});
   is_dirty_.assign(routes_.partitions() + 1, 0);
   by_group_.assign(routes_.partitions() + 1, nullptr);
   if (auto created = create_groups(); !created) return created;
@@ -136,13 +135,13 @@ Result<void> NodeImpl::open_log(std::string* detail) {
 
 Result<void> NodeImpl::open_engine(std::string* detail) {
   EngineOptions engine_options;
-  engine_options.write_buffer_bytes = std::clamp<std::size_t>(options_.memory_bytes / 8, 1u << 20,
-                                                              64u << 20);
+  engine_options.write_buffer_bytes =
+      std::clamp<std::size_t>(options_.memory_bytes / 8, 1u << 20, 64u << 20);
   engine_options.block_cache_bytes = options_.memory_bytes / 4;
   engine_options.metadata_table_bytes = options_.memory_bytes / 8;
-  auto engine = Engine::open(*seams_.files, options_.data_dir + "/engine",
-                             identity_->founding().cluster_id, self_, engine_options,
-                             seams_.background, detail);
+  auto engine =
+      Engine::open(*seams_.files, options_.data_dir + "/engine", identity_->founding().cluster_id,
+                   self_, engine_options, seams_.background, detail);
   if (!engine) return data_error(engine.error(), *detail);
   engine_ = std::move(*engine);
   return {};
@@ -173,7 +172,8 @@ Result<void> NodeImpl::recover_groups() {
     const auto log = logs.find(state.group);
     auto restored = restore(state, log == logs.end() ? nullptr : log->second);
     if (!restored) return restored.error();
-    auto made = std::make_unique<Replica>(*this, state.group, core_options(state.group),
+    ReplicaHost& host = *this;
+    auto made = std::make_unique<Replica>(host, state.group, core_options(state.group),
                                           std::move(*restored), state);
     by_group_[state.group] = made.get();
     flushed_[state.group] = state.applied;  // what was found is on disk
@@ -190,7 +190,8 @@ Result<raft::Restored> NodeImpl::restore(const EngineGroup& state, const wal::Re
   const std::string where = "group " + std::to_string(state.group);
   if (log == nullptr) {
     if (state.applied > 0 && state.installed_index != state.applied)
-      return Error(Errc::kCorrupt, where + ": the engine holds applied entries, the log knows none");
+      return Error(Errc::kCorrupt,
+                   where + ": the engine holds applied entries, the log knows none");
     wal_->set_config(state.group, raft::encode_configuration(state.config));
   } else {
     r.hard_state = {log->hard_state.term, log->hard_state.vote, log->hard_state.commit};
@@ -249,7 +250,8 @@ Result<void> NodeImpl::start() {
   if (seams_.transport != nullptr && !options_.cluster.empty()) {
     net::PeerSetOptions peer_options;
     peer_options.self = self_;
-    peers_ = std::make_unique<net::PeerSet>(*seams_.transport, *seams_.clock, *seams_.home, *this,
+    net::PeerEvents& events = *this;
+    peers_ = std::make_unique<net::PeerSet>(*seams_.transport, *seams_.clock, *seams_.home, events,
                                             peer_options);
     peers_->set_cluster_id(identity_->founding().cluster_id);
     add_peers();
@@ -260,14 +262,11 @@ Result<void> NodeImpl::start() {
     }
   }
   if (state_ == State::kUnfounded)
-    founding_ = std::make_unique<Founding>(*identity_, founding_wish());
-  for (const raft::GroupId group : std::exchange(first_campaign_due_, {}))
-    if (routes_.members(group).size() == 1)
-      replicas_.at(group)->campaign();
-    else
-      first_campaign_due_.insert(group);
+    founding_ = std::make_unique<Founding>(self_, identity_->incarnation(), founding_plan());
+  if (state_ == State::kServing) campaign_first();
   arm_tick();
   schedule_pump();
+  try_founding();
   return {};
 }
 

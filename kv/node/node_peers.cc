@@ -135,7 +135,8 @@ void NodeImpl::handle_reply(raft::NodeId from, net::Reply message) {
 void NodeImpl::reply(raft::NodeId to, net::Channel channel, std::uint64_t id,
                      const RpcReply& reply) {
   // Not sent: the connection is gone, and the asker knows by that.
-  if (peers_) (void)peers_->send(to, channel, net::PeerMessage(net::Reply{id, encode_reply(reply)}));
+  if (peers_)
+    (void)peers_->send(to, channel, net::PeerMessage(net::Reply{id, encode_reply(reply)}));
 }
 
 void NodeImpl::handle_request(raft::NodeId from, net::Channel channel, net::Request request) {
@@ -230,41 +231,11 @@ void NodeImpl::on_raft_event(Replica& replica, const raft::Event& event) {
   }
   routes_.leads(replica.group(), event.term, leader);
   if (event.kind == Kind::kBecameLeader) {
-    log_line(LogLine::Level::kInfo, "leads group " + std::to_string(replica.group()) +
-                                        " in term " + std::to_string(event.term));
+    log_line(LogLine::Level::kInfo, "leads group " + std::to_string(replica.group()) + " in term " +
+                                        std::to_string(event.term));
     gossip();
   }
   forwarder_.leader_known(replica.group());
-}
-
-net::Hello NodeImpl::make_hello(raft::NodeId to, net::Channel channel) {
-  net::Hello hello = identity_->hello();
-  hello.to = to;
-  hello.channel = channel;
-  hello.http = options_.http;
-  hello.wall_ms = seams_.clock->wall_ms();
-  return hello;
-}
-
-void NodeImpl::on_refused(raft::NodeId peer, net::HelloReply::Verdict verdict) {
-  if (verdict == net::HelloReply::Verdict::kBusy) return;
-  if (refused_as_ != verdict)
-    log_line(LogLine::Level::kError,
-             "node " + std::to_string(peer) + " refuses this node: " +
-                 (verdict == net::HelloReply::Verdict::kWiped
-                      ? "its directory is not the one that this id had; it was lost, copied or "
-                        "rolled back"
-                      : "it belongs to another cluster, is unknown there, or speaks another "
-                        "protocol"));
-  refused_as_ = verdict;
-}
-
-void NodeImpl::on_up(raft::NodeId peer, net::Channel channel, const net::Hello& hello) {
-  PeerFacts& facts = peer_facts_[peer];
-  facts.http = hello.http;
-  facts.refused = false;
-  clocks_.heard(peer, hello.wall_ms);
-  if (channel == net::Channel::kControl && state_ == State::kServing) gossip();
 }
 
 void NodeImpl::on_down(raft::NodeId peer, net::Channel channel) {
@@ -273,6 +244,7 @@ void NodeImpl::on_down(raft::NodeId peer, net::Channel channel) {
     outbox_.peer_down(peer);
     return;
   }
+  if (founding_) founding_->lost(peer);
   routes_.forget(peer);
   for (auto& [group, r] : replicas_) r->unreachable(peer);
 }

@@ -17,7 +17,9 @@ constexpr std::uint64_t kUnflushedBytesMax = 24ull << 20;
 
 }  // namespace
 
-Micros NodeImpl::now() const { return seams_.clock->monotonic(); }
+Micros NodeImpl::now() const {
+  return seams_.clock->monotonic();
+}
 
 void NodeImpl::arm_tick() {
   seams_.clock->call_after(kTick, [weak = weak_from_this()] {
@@ -151,21 +153,38 @@ void NodeImpl::upkeep() {
   for (auto& [group, r] : replicas_) trim(*r);
   if (engine_->metrics().unflushed_bytes > kUnflushedBytesMax) start_flush();
   if (Replica* metadata = replica(kMetadataGroup)) propose_founding(*metadata);
-  for (auto it = first_campaign_due_.begin(); it != first_campaign_due_.end();) {
-    Replica* r = replica(*it);
-    std::size_t reachable = 1;
-    for (const raft::NodeId member : routes_.members(*it))
-      if (member != self_ && peers_ && peers_->up(member, net::Channel::kControl)) ++reachable;
-    const bool led = r->core().leader() != raft::kNobody;
-    const bool majority = reachable * 2 > routes_.members(*it).size();
-    if (majority && !led) r->campaign();
-    it = led || majority ? first_campaign_due_.erase(it) : std::next(it);
-  }
+  campaign_first();
+  catch_up();
   if (maintenance_under_way_) return;
   maintenance_under_way_ = true;
   apply_->run<boost::system::result<bool>>(
       [](Engine& engine) { return engine.maintain(); },
       [this](boost::system::result<bool>) { maintenance_under_way_ = false; });
+}
+
+/// Leaders are spread by the ring: the first replica of a group asks for votes first, once a
+/// majority is within reach. Wherever there is a leader already, nothing changes.
+void NodeImpl::campaign_first() {
+  for (auto it = first_campaign_due_.begin(); it != first_campaign_due_.end();) {
+    Replica* r = replica(*it);
+    const auto& members = routes_.members(*it);
+    const auto reachable = static_cast<std::size_t>(
+        std::count_if(members.begin(), members.end(), [this](raft::NodeId member) {
+          return member == self_ || (peers_ && peers_->up(member, net::Channel::kControl));
+        }));
+    const bool led = r->core().leader() != raft::kNobody;
+    const bool majority = reachable * 2 > members.size();
+    if (majority && !led) r->campaign();
+    it = led || majority ? first_campaign_due_.erase(it) : std::next(it);
+  }
+}
+
+/// A replica is ready once it has applied all that was committed when it asked, after this start.
+void NodeImpl::catch_up() {
+  for (auto& [group, r] : replicas_)
+    if (!r->caught_up() && catching_up_.insert(group).second)
+      r->barrier(now() + options_.timeout,
+                 [this, group = group](BarrierResult) { catching_up_.erase(group); });
 }
 
 void NodeImpl::trim(Replica& replica) {
@@ -216,6 +235,45 @@ void NodeImpl::flush_engine(std::function<void(bool)> done) {
       });
     });
   });
+}
+
+void NodeImpl::reset_log(raft::GroupId group, const raft::SnapshotMeta& meta,
+                         std::function<void(bool)> done) {
+  wal_->reset(group, meta.index, meta.term, raft::encode_configuration(meta.config));
+  wal_->commit([weak = weak_from_this(), done](const wal::Result<void>& result) {
+    const auto self = weak.lock();
+    if (!self || self->failed_ || self->state_ == State::kStopped) return;
+    if (!result) self->fence("the log could not be written: " + result.error().message());
+    done(result.has_value());
+  });
+}
+
+void NodeImpl::on_read(std::function<void()> work, std::function<void()> done) {
+  seams_.read->post([weak = weak_from_this(), home = seams_.home, work = std::move(work),
+                     done = std::move(done)] {
+    work();
+    home->post([weak, done] {
+      const auto self = weak.lock();
+      if (self && !self->failed_ && self->state_ != State::kStopped) done();
+    });
+  });
+}
+
+void NodeImpl::on_apply(std::function<void(Engine&)> work, std::function<void()> done) {
+  apply_->run<bool>(
+      [work = std::move(work)](Engine& engine) {
+        work(engine);
+        return true;
+      },
+      [done = std::move(done)](bool) { done(); });
+}
+
+std::uint64_t NodeImpl::bounded_wall_ms(const std::vector<raft::NodeId>& voters) const {
+  return clocks_.bounded_now(self_, voters);
+}
+
+Replica* NodeImpl::replica(raft::GroupId group) {
+  return group < by_group_.size() ? by_group_[group] : nullptr;
 }
 
 }  // namespace cairn::kv

@@ -63,7 +63,8 @@ std::vector<std::string> NodeImpl::not_ready_reasons() const {
   std::vector<std::string> reasons;
   if (failed_) reasons.push_back("this node has stopped serving");
   if (fenced_) reasons.push_back("fenced: " + fenced_why_);
-  if (refused_as_) reasons.push_back("its peers refuse this node");
+  if (refused_as_)
+    reasons.push_back(std::string("its peers refuse this node: ") + refusal_text(*refused_as_));
   if (state_ == State::kStopping || state_ == State::kStopped) reasons.push_back("stopping");
   if (state_ == State::kUnfounded)
     reasons.push_back("the cluster is not founded yet: not every founder was reached");
@@ -87,8 +88,10 @@ ClusterView NodeImpl::cluster() const {
   for (const auto& [peer, facts] : peer_facts_) {
     if (own.id != 0 && own.id < peer) view.nodes.push_back(std::exchange(own, NodeView{}));
     const bool up = peers_ && peers_->up(peer, net::Channel::kControl);
-    view.nodes.push_back(
-        {peer, facts.http, facts.address, facts.refused ? "refused" : up ? "up" : "down"});
+    view.nodes.push_back({peer, facts.http, facts.address,
+                          facts.refused ? "refused"
+                          : up          ? "up"
+                                        : "down"});
   }
   if (own.id != 0) view.nodes.push_back(std::move(own));
   for (std::uint32_t p = 0; p < routes_.partitions(); ++p) {
@@ -108,8 +111,10 @@ ClusterView NodeImpl::cluster() const {
     for (const raft::NodeId member : routes_.members(group)) {
       ReplicaView replica{member, 0, "unknown"};
       if (member == self_) replica.match = status.durable;
-      if (member == partition.leader) replica.state = "leader";
-      else if (member == self_) replica.state = "follower";
+      if (member == partition.leader)
+        replica.state = "leader";
+      else if (member == self_)
+        replica.state = "follower";
       for (const raft::PeerStatus& peer : status.peers) {
         if (peer.id != member || member == self_) continue;
         replica.match = peer.match;
@@ -150,10 +155,9 @@ void add_lag_metrics(const Replica& replica, std::uint64_t self, Samples& out) {
   for (const raft::PeerStatus& peer : replica.core().status().peers) {
     if (peer.id == self) continue;
     const double seconds = static_cast<double>(replica.behind_since(peer.match).count()) / 1e6;
-    out.gauge("replication_lag_seconds", "how long a replica has been behind its leader's log",
-              seconds,
-              label("shard", partition_of_group(replica.group())) + ',' +
-                  label("replica", peer.id));
+    out.gauge(
+        "replication_lag_seconds", "how long a replica has been behind its leader's log", seconds,
+        label("shard", partition_of_group(replica.group())) + ',' + label("replica", peer.id));
   }
 }
 
@@ -166,7 +170,8 @@ void add_round_metrics(const Durations& rounds, std::uint64_t node, Samples& out
     std::string bound = "+Inf";
     if (i < Durations::kBoundsMicros.size()) {
       char text[24];
-      std::snprintf(text, sizeof text, "%g", static_cast<double>(Durations::kBoundsMicros[i]) / 1e6);
+      std::snprintf(text, sizeof text, "%g",
+                    static_cast<double>(Durations::kBoundsMicros[i]) / 1e6);
       bound = text;
     }
     out.part(family, "_bucket", help, static_cast<double>(total),
@@ -210,8 +215,7 @@ void add_peer_metrics(const net::PeerMetrics& peers, Samples& out) {
   out.counter("cairn_peer_frames_received_total", "frames received from peers",
               peers.frames_received);
   out.counter("cairn_peer_bytes_sent_total", "bytes sent to peers", peers.bytes_sent);
-  out.counter("cairn_peer_bytes_received_total", "bytes received from peers",
-              peers.bytes_received);
+  out.counter("cairn_peer_bytes_received_total", "bytes received from peers", peers.bytes_received);
   out.counter("cairn_peer_messages_dropped_total", "messages dropped: peer down or queue full",
               peers.messages_dropped);
   for (const auto& [reason, count] : peers.frames_rejected)

@@ -122,24 +122,25 @@ void Reads::get_here(raft::GroupId group, std::string key, Freshness fresh, Micr
 
 void Reads::page_here(raft::GroupId group, EngineView::Range range, Freshness fresh,
                       Micros deadline, Callback<PageReply> done) {
-  await(group, fresh, deadline,
-        [this, group, range = std::move(range), done = std::move(done)](std::optional<Error> error) {
-          if (error) {
-            done(std::move(*error));
-            return;
-          }
-          auto result = std::make_shared<Result<PageReply>>(PageReply{});
-          host_.on_read(
-              [engine = host_.shared_engine(), group, range, result] {
-                const auto view = engine->view();
-                auto page = scan_fully(*view, group, range);
-                if (page)
-                  *result = PageReply{std::move(*page), view->revision(group)};
-                else
-                  *result = engine_error(page.error());
-              },
-              [result, done] { done(std::move(*result)); });
-        });
+  await(
+      group, fresh, deadline,
+      [this, group, range = std::move(range), done = std::move(done)](std::optional<Error> error) {
+        if (error) {
+          done(std::move(*error));
+          return;
+        }
+        auto result = std::make_shared<Result<PageReply>>(PageReply{});
+        host_.on_read(
+            [engine = host_.shared_engine(), group, range, result] {
+              const auto view = engine->view();
+              auto page = scan_fully(*view, group, range);
+              if (page)
+                *result = PageReply{std::move(*page), view->revision(group)};
+              else
+                *result = engine_error(page.error());
+            },
+            [result, done] { done(std::move(*result)); });
+      });
 }
 
 void Reads::get(raft::GroupId group, std::string key, Freshness fresh, Micros deadline,
@@ -150,7 +151,8 @@ void Reads::get(raft::GroupId group, std::string key, Freshness fresh, Micros de
   }
   auto call = std::make_shared<Remote>();
   call->group = group;
-  call->body = encode_request(ReadRequest{group, std::move(key), fresh.eventual, fresh.min_revision});
+  call->body =
+      encode_request(ReadRequest{group, std::move(key), fresh.eventual, fresh.min_revision});
   call->eventual = fresh.eventual;
   call->deadline = deadline;
   call->done = [done = std::move(done)](Result<RpcReply> reply) {
@@ -174,7 +176,8 @@ void Reads::page(raft::GroupId group, EngineView::Range range, Freshness fresh, 
   call->group = group;
   call->channel = net::Channel::kBulk;
   call->kind = RequestKind::kScan;
-  call->body = encode_request(ScanRequest{group, std::move(range), fresh.eventual, fresh.min_revision});
+  call->body =
+      encode_request(ScanRequest{group, std::move(range), fresh.eventual, fresh.min_revision});
   call->eventual = fresh.eventual;
   call->deadline = deadline;
   call->done = [done = std::move(done)](Result<RpcReply> reply) {
@@ -234,7 +237,7 @@ void Reads::tick() {
   for (const auto& call : late) {
     call->ended = true;
     call->done(error_of(host_.leader_of(call->group) == raft::kNobody ? BarrierResult::kNoLeader
-                                                                       : BarrierResult::kTimeout));
+                                                                      : BarrierResult::kTimeout));
   }
   for (const auto& call : again)
     if (!call->ended) attempt(call);

@@ -1,5 +1,6 @@
-// Reads of one partition: here, after a read index where asked for, or at a node that has a replica.
-// Every read ends with a value or a typed error before its deadline (hazard Q4). Home executor only.
+// Reads of one partition: here, after a read index where asked for, or at a node that has a
+// replica. Every read ends with a value or a typed error before its deadline (hazard Q4). Home
+// executor only.
 #pragma once
 
 #include <functional>

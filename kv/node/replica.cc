@@ -81,6 +81,14 @@ void Replica::barrier(Micros deadline, BarrierDone done) {
   host_.mark_dirty(*this);
 }
 
+/// Readiness means that a read index was once reached: one is asked for though no reader waits.
+void Replica::seek_readiness() {
+  constexpr Micros kRound = std::chrono::seconds{1};
+  if (caught_up_ || seeking_readiness_ || resigned_ || core_.leader() == raft::kNobody) return;
+  seeking_readiness_ = true;
+  barrier(host_.now() + kRound, [this](BarrierResult) { seeking_readiness_ = false; });
+}
+
 void Replica::refuse_gathered(ProposeResult::Kind kind) {
   gathered_bytes_ = 0;
   for (Gathered& g : std::exchange(gathered_, {}))
@@ -161,7 +169,9 @@ void Replica::resolve(Pending pending, const ApplyResult& result) {
   }
   // Another entry stands in its place, and whoever proposes the command again is its caller.
   const auto view = split_entry(*pending.payload);
-  pending.done({ProposeResult::Kind::kNotProposed, {}, core_.leader(),
+  pending.done({ProposeResult::Kind::kNotProposed,
+                {},
+                core_.leader(),
                 view ? std::string(view->command) : std::string()});
 }
 
@@ -232,6 +242,7 @@ void Replica::note_stamps(const std::vector<raft::Entry>& entries) {
 void Replica::pump(std::vector<PersistUnderWay>& persists) {
   if (frozen_) return;
   propose_gathered();
+  seek_readiness();
   ask_read_index();
   while (core_.has_ready()) carry_out(core_.take_ready(), persists);
   finish_reads();
@@ -271,7 +282,9 @@ void Replica::snapshot_sent(raft::NodeId peer, bool ok, raft::Index index) {
   host_.mark_dirty(*this);
 }
 
-void Replica::compacted(raft::Index index) { core_.compacted(index); }
+void Replica::compacted(raft::Index index) {
+  core_.compacted(index);
+}
 
 bool Replica::wants_snapshot(raft::NodeId from, raft::Term term, const raft::SnapshotMeta& meta) {
   const bool wanted = !resigned_ && core_.wants_snapshot(from, term, meta);
@@ -350,7 +363,8 @@ void Replica::expire() {
 
   const raft::NodeId leader = core_.leader();
   for (Pending& p : unknown) p.done({ProposeResult::Kind::kUnknown, {}, leader, {}});
-  for (Gathered& g : unproposed) g.done({ProposeResult::Kind::kNotProposed, {}, leader, std::move(g.command)});
+  for (Gathered& g : unproposed)
+    g.done({ProposeResult::Kind::kNotProposed, {}, leader, std::move(g.command)});
   for (Waiter& w : reads)
     w.done(leader == raft::kNobody ? BarrierResult::kNoLeader : BarrierResult::kTimeout);
 }

@@ -154,6 +154,7 @@ class Replica {
                 raft::Term term);
   void resolve(Pending pending, const ApplyResult& result);
   void resolve_orphans(const ApplyResult& result);
+  void seek_readiness();
   void ask_read_index();
   void read_state(std::uint64_t request, raft::Index index);
   void read_failed(std::uint64_t request);
@@ -176,12 +177,13 @@ class Replica {
   raft::Term stamping_term_ = 0;  // term for which revisions_ was started
   bool frozen_ = false;
   bool caught_up_ = false;
+  bool seeking_readiness_ = false;
   bool resigned_ = false;
 
   std::vector<Gathered> gathered_;
   std::size_t gathered_bytes_ = 0;
-  std::deque<Pending> pending_;    // indexes rise
-  std::vector<Pending> orphans_;   // pending ones whose index was proposed anew
+  std::deque<Pending> pending_;   // indexes rise
+  std::vector<Pending> orphans_;  // pending ones whose index was proposed anew
 
   struct Grown {
     raft::Index last = 0;
@@ -190,7 +192,7 @@ class Replica {
   std::deque<Grown> growth_;  // of the log, sampled
 
   std::vector<Waiter> reads_gathered_;
-  std::deque<Round> rounds_;       // asked, no index yet
+  std::deque<Round> rounds_;                                       // asked, no index yet
   std::multimap<raft::Index, std::vector<Waiter>> reads_waiting_;  // for apply
   std::uint64_t last_request_ = 0;
 };

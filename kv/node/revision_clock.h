@@ -21,9 +21,10 @@ namespace cairn::kv {
 /// 2024-01-01 00:00:00 UTC in milliseconds since 1970.
 inline constexpr std::uint64_t kRevisionEpochMs = 1'704'067'200'000;
 inline constexpr int kRevisionCounterBits = 13;
-inline constexpr std::uint64_t kClockLeadMsMax = 10'000;    // over the voters' median
-inline constexpr std::uint64_t kCeilingLeadMs = 3'000;      // over the bounded clock
-inline constexpr std::uint64_t kMinRevisionLeadMs = 20'000; // a read's wish further ahead is a mistake
+inline constexpr std::uint64_t kClockLeadMsMax = 10'000;  // over the voters' median
+inline constexpr std::uint64_t kCeilingLeadMs = 3'000;    // over the bounded clock
+inline constexpr std::uint64_t kMinRevisionLeadMs =
+    20'000;  // a read's wish further ahead is a mistake
 
 /// The revision that begins the given millisecond; times before the epoch are 0.
 [[nodiscard]] Revision revision_at(std::uint64_t wall_ms);

@@ -18,15 +18,21 @@ Routes::Routes(Placement placement, std::vector<raft::NodeId> founders)
   leads_.resize(placement_.partitions() + 1);
 }
 
-std::uint32_t Routes::partitions() const { return placement_.partitions(); }
+std::uint32_t Routes::partitions() const {
+  return placement_.partitions();
+}
 
-std::uint32_t Routes::epoch() const { return placement_.epoch; }
+std::uint32_t Routes::epoch() const {
+  return placement_.epoch;
+}
 
 raft::GroupId Routes::group_of(std::string_view key) const {
   return group_of_partition(partition_of(key, placement_.partitions(), placement_.hash));
 }
 
-bool Routes::known(raft::GroupId group) const { return group < leads_.size(); }
+bool Routes::known(raft::GroupId group) const {
+  return group < leads_.size();
+}
 
 const std::vector<raft::NodeId>& Routes::members(raft::GroupId group) const {
   return group == kMetadataGroup ? metadata_members_

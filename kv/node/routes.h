@@ -15,7 +15,9 @@ inline constexpr raft::GroupId kMetadataGroup = 0;
 [[nodiscard]] constexpr raft::GroupId group_of_partition(std::uint32_t partition) {
   return partition + 1;
 }
-[[nodiscard]] constexpr std::uint32_t partition_of_group(raft::GroupId group) { return group - 1; }
+[[nodiscard]] constexpr std::uint32_t partition_of_group(raft::GroupId group) {
+  return group - 1;
+}
 
 class Routes {
  public:

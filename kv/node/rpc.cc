@@ -30,8 +30,8 @@ std::string flatten(capnp::MessageBuilder& message) {
 /// Runs `read` on the message in `bytes`; nullopt if it is none. The bytes came in a checksummed
 /// frame of bounded size; the segment table is checked before Cap'n Proto sees it (hazard H11).
 template <class Read>
-auto with_message(std::string_view bytes, Read read) -> decltype(read(
-    std::declval<capnp::MessageReader&>())) {
+auto with_message(std::string_view bytes, Read read)
+    -> decltype(read(std::declval<capnp::MessageReader&>())) {
   constexpr std::uint32_t kSegmentsMax = 64;
   std::uint32_t segments_minus_one = 0;
   if (bytes.size() < 8 || bytes.size() % sizeof(capnp::word) != 0) return std::nullopt;

@@ -69,8 +69,7 @@ Result<EngineView::Range> range_of(const ScanOptions& options) {
   if (options.cursor.empty()) return range;
   const auto cursor = decode_cursor(options.cursor);
   if (!cursor) return Error(Errc::kBadRequest, "cursor is not one of this store's");
-  const bool inside =
-      cursor->key >= range.start && (range.end.empty() || cursor->key < range.end);
+  const bool inside = cursor->key >= range.start && (range.end.empty() || cursor->key < range.end);
   if (!inside) return Error(Errc::kBadRequest, "cursor belongs to another range");
   if (options.reverse)
     range.end = cursor->key;
@@ -105,8 +104,7 @@ ScanResult merge_pages(const ScanOptions& options, std::vector<PageReply> pages)
     }
     result.items.push_back(std::move(item));
   }
-  if (more && !result.items.empty())
-    result.next = encode_cursor({0, result.items.back().key});
+  if (more && !result.items.empty()) result.next = encode_cursor({0, result.items.back().key});
   result.count = result.items.size();
   return result;
 }

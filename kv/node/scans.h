@@ -30,8 +30,7 @@ struct Cursor {
 [[nodiscard]] ScanResult merge_pages(const ScanOptions& options, std::vector<PageReply> pages);
 
 /// Asks all groups for their page; one failure fails the whole.
-using PageSource =
-    std::function<void(raft::GroupId, EngineView::Range, Callback<PageReply>)>;
+using PageSource = std::function<void(raft::GroupId, EngineView::Range, Callback<PageReply>)>;
 void scan_groups(const std::vector<raft::GroupId>& groups, ScanOptions options,
                  const PageSource& source, Callback<ScanResult> done);
 

@@ -31,7 +31,8 @@ void SnapshotInbox::on_chunk(raft::NodeId from, net::SnapshotChunk chunk) {
   const bool known =
       it != installs_.end() && it->second->from == from && it->second->stream == chunk.stream;
   if (!known && !begin(from, chunk)) {
-    host_.send_bulk(from, net::PeerMessage(net::SnapshotAck{chunk.group, chunk.stream, 0, false, true}));
+    host_.send_bulk(from,
+                    net::PeerMessage(net::SnapshotAck{chunk.group, chunk.stream, 0, false, true}));
     return;
   }
   const std::shared_ptr<Install> install = installs_.at(chunk.group);

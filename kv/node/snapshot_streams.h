@@ -1,6 +1,7 @@
-// Snapshots on their way: out to followers that fell behind the log, in from leaders. State machines
-// on the home executor; reading runs on the read executor, installing on the apply executor, both in
-// bounded chunks over the bulk connection, so heartbeats never wait behind them (hazard Z10).
+// Snapshots on their way: out to followers that fell behind the log, in from leaders. State
+// machines on the home executor; reading runs on the read executor, installing on the apply
+// executor, both in bounded chunks over the bulk connection, so heartbeats never wait behind them
+// (hazard Z10).
 #pragma once
 
 #include <cstdint>
@@ -59,11 +60,11 @@ class SnapshotOutbox {
     raft::NodeId peer = 0;
     raft::Term term = 0;
     std::shared_ptr<SnapshotSource> source;
-    std::string held;            // read, waits to learn whether it is the last
+    std::string held;  // read, waits to learn whether it is the last
     bool has_held = false;
-    bool ended = false;          // source has no more
+    bool ended = false;  // source has no more
     bool reading = false;
-    std::uint64_t next = 0;      // sequence to send
+    std::uint64_t next = 0;  // sequence to send
     std::uint64_t acknowledged = 0;
     Micros progress{0};
   };

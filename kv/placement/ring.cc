@@ -102,7 +102,9 @@ class Placer {
     Assignment sets(partitions_, nodes_.size(),
                     load_bound(nodes_.size(), partitions_, width_, params_));
     take_near(sets, true);
-    take_near(sets, false);  // where zones or their room have run out
+    // Where zones or their room have run out. The search below would find these places as well, but
+    // each at the price of a look at all partitions.
+    take_near(sets, false);
     const auto anywhere = nodes_of(walks_);
     for (std::uint32_t p = 0; p < partitions_; ++p) {
       while (sets.of(p).size() < width_) {

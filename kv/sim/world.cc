@@ -163,6 +163,7 @@ bool World::stop(NodeId id, Time limit) {
 
 void World::crash(NodeId id, CrashKind kind) {
   Member& member = members_.at(id);
+  disarm(id);
   if (!member.life) return;
   note(id, {LogLine::Level::kInfo, "crashes"});
   end_life(id, kind != CrashKind::kProcess);
@@ -192,12 +193,18 @@ void World::crash_at_change(NodeId id, std::uint64_t kth, CrashKind kind) {
   member.disk.fail_changes(kth, EIO);
 }
 
+void World::disarm(NodeId id) {
+  Member& member = members_.at(id);
+  if (member.power_cut_at == 0) return;
+  member.power_cut_at = 0;
+  member.disk.drop_on_failed_sync(true);
+  member.disk.clear_faults();
+}
+
 bool World::look_for_power_cut(NodeId id) {
   Member& member = members_.at(id);
   if (member.power_cut_at == 0 || member.disk.changes() < member.power_cut_at) return false;
-  member.power_cut_at = 0;
   crash(id, member.power_cut);
-  member.disk.drop_on_failed_sync(true);
   return true;
 }
 

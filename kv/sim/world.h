@@ -70,6 +70,7 @@ class World {
   void start_all();  // a refused start is a failure of the world
   [[nodiscard]] bool running(NodeId id) const;
   [[nodiscard]] std::vector<NodeId> running() const;
+  [[nodiscard]] std::size_t nodes() const { return options_.nodes; }
   [[nodiscard]] Node& node(NodeId id);
   [[nodiscard]] wal::MemoryFileSystem& disk(NodeId id);
   [[nodiscard]] const Options& options_of(NodeId id) const;
@@ -78,6 +79,8 @@ class World {
   void crash(NodeId id, CrashKind kind);
   /// Loses power at the k-th change of the disk from now on, if it comes to that.
   void crash_at_change(NodeId id, std::uint64_t kth, CrashKind kind);
+  /// Takes a power cut that has not come yet off again.
+  void disarm(NodeId id);
   /// Empties the disk of a node that does not run.
   void wipe(NodeId id);
   /// All its executors stand still until then (what was queued before goes on).

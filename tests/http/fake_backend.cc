@@ -88,8 +88,7 @@ void FakeBackend::remove_prefix(std::string prefix, kv::RemovePrefixOptions opti
   });
 }
 
-void FakeBackend::get(std::string key, kv::ReadOptions options,
-                      kv::Callback<kv::ReadResult> done) {
+void FakeBackend::get(std::string key, kv::ReadOptions options, kv::Callback<kv::ReadResult> done) {
   note("get " + key);
   last_read = options;
   finish(std::move(done), [&]() -> kv::Result<kv::ReadResult> {

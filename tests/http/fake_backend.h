@@ -25,7 +25,7 @@ class FakeBackend final : public Backend {
   kv::ClusterView cluster_view;
   kv::RingView ring_view{0, 1, {1}};
   std::vector<kv::Sample> samples;
-  std::vector<std::string> calls;      // "put key", in the order in which they came
+  std::vector<std::string> calls;  // "put key", in the order in which they came
   kv::ReadOptions last_read;
   kv::WriteOptions last_write;
   kv::ScanOptions last_scan;

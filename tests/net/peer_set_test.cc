@@ -66,7 +66,7 @@ TEST_F(PeerSet_, RaftMessages_OfOneTurn_LeaveInOneFrame) {
   }
   run(10);
   EXPECT_TRUE(node(2).events.messages.empty());  // not before flush()
-  EXPECT_GT(node(1).peers.queued_bytes(2, Channel::kControl), 50 * 48u);
+  EXPECT_EQ(node(1).peers.queued_bytes(2, Channel::kControl), 50 * 48u);
   node(1).peers.flush();
   node(1).peers.flush();  // nothing left to send
   run(10);
@@ -167,6 +167,33 @@ TEST_F(PeerSet_, CutConnection_GoesDownOnceAndUpAgain) {
     EXPECT_EQ(node(id).events.count("down " + other + " bulk"), 1u);
     EXPECT_EQ(node(id).events.count("up " + other + " control"), 2u);
   }
+}
+
+TEST_F(PeerSet_, DialThatHangs_IsGivenUpAndTriedAgain) {
+  add(1), add(2);
+  network.stall(address_of(1), address_of(2));
+  start_all();
+  run(3100);
+  EXPECT_EQ(node(1).transport.connections(), 2u);  // the next two, no more
+  network.heal();
+  run(3100);
+  EXPECT_TRUE(up(1, 2));
+}
+
+TEST_F(PeerSet_, StallThatHeals_DeliversWhatWasStuck) {
+  add(1), add(2);
+  start_all();
+  run(100);
+  network.stall(address_of(1), address_of(2));
+  for (std::uint64_t id = 1; id <= 3; ++id) {
+    ASSERT_TRUE(node(1).peers.send(2, Channel::kControl, Reply{id, ""}));
+  }
+  run(1000);
+  EXPECT_TRUE(node(2).events.messages.empty());
+  network.heal();
+  run(5);
+  ASSERT_EQ(node(2).events.messages.size(), 3u);
+  EXPECT_EQ(std::get<Reply>(node(2).events.messages[2]).id, 3u);
 }
 
 TEST_F(PeerSet_, Reset_ByEitherSide_ExchangesHellosAnew) {

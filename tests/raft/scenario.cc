@@ -136,6 +136,13 @@ bool Scenario::cluster_verb(const std::string& name, const Words& words) {
     quiet_ = !words.plain.empty();
     if (!cluster().settle()) say("does not come to rest");
     quiet_ = false;
+  } else if (name == "run") {  // run n=30 [quiet]: a tick for all, then stabilize, n times
+    quiet_ = !words.plain.empty();
+    for (std::uint64_t i = number(words.named, "n", 1); i > 0; --i) {
+      cluster().tick_all();
+      if (!cluster().settle()) say("does not come to rest");
+    }
+    quiet_ = false;
   } else if (name == "resign") {  // resign 1 [forever]
     cluster().resign(number(words.plain.at(0)), words.plain.size() > 1);
   } else if (name == "compact") {  // compact 1 5
@@ -193,6 +200,8 @@ bool Scenario::fault_verb(const std::string& name, const Words& words) {
     cluster().heal();
   } else if (name == "forget") {  // forget: everything in flight is lost
     cluster().network.clear();
+  } else if (name == "snapshot-failed") {  // snapshot-failed 1 3: 1's stream to 3 broke
+    cluster().snapshot_failed(number(words.plain.at(0)), number(words.plain.at(1)));
   } else if (name == "unreachable") {  // unreachable 1 2: 1's transport lost 2
     cluster().core(number(words.plain.at(0))).unreachable(number(words.plain.at(1)));
     cluster().drain(number(words.plain.at(0)));

@@ -39,7 +39,7 @@ TEST_P(RaftScenario, Runs_AsWritten) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, RaftScenario, ::testing::ValuesIn(files()),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& file) { return file.param; });
 
 }  // namespace
 }  // namespace cairn::raft::test

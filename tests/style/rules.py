@@ -8,7 +8,8 @@ LINES_MAX = 500
 FUNCTION_LINES_MAX = 70
 COLUMNS_MAX = 100
 
-_CALL = r"(?<![\w.>:])(?:std::|::)?(?:{})\s*\("
+# A call, not a member function of that name, nor the declaration of one.
+_CALL = r"(?<![\w.>:])(?<!void )(?:std::|::)?(?:{})\s*\("
 _ENDS_PROCESS = re.compile(_CALL.format("exit|_exit|_Exit|quick_exit|abort|terminate|assert"))
 _PRINTS = re.compile(
     _CALL.format("printf|puts|fprintf|vprintf|perror|syslog") + r"|std::(?:cout|cerr|clog)\b"
@@ -17,14 +18,17 @@ _SIGNALS = re.compile(
     _CALL.format("signal|sigaction|sigprocmask|pthread_sigmask") + r"|\bsignal_set\b"
 )
 _SLEEPS = re.compile(r"\b(?:sleep_(?:for|until)|usleep|nanosleep)\b|(?<![\w.>:])::?sleep\s*\(")
-_SCRIPT_SLEEPS = re.compile(r"\btime\.sleep\b|^\s*sleep\s+[\d$]|import sleep\b", re.M)
+# Where a process cannot tell by itself, a loop with a deadline may pause "between two looks".
+_SCRIPT_SLEEPS = re.compile(
+    r"^(?!.*# between two looks).*(?:\btime\.sleep\b|import sleep\b|^\s*sleep\s+[\d$])", re.M
+)
 _THREADS = re.compile(r"\bstd::j?thread\b|\bstd::async\b|\bpthread_create\b")
 _CLOCKS = re.compile(
     r"\b(?:steady|system|high_resolution)_clock::now\b|\bclock_gettime\b|\bgettimeofday\b"
 )
 _CHANCE = re.compile(r"\bstd::\w+_distribution\b|\bstd::random_device\b|(?<![\w.>:])s?rand\s*\(")
 _GLOBAL_ALIAS = re.compile(r"^namespace (?:net|http|kv|wal|raft)\b", re.M)
-_OPEN_ENDS = re.compile("TO" "DO|FIX" "ME|HA" "CK|X" r"XX\b|not impl" "emented")
+_OPEN_ENDS = re.compile(r"TO" r"DO|FIX" r"ME|HA" r"CK|\bX" r"XX\b|not impl" r"emented")
 
 # Where the real clock and the real threads live; everything else in these folders runs in the
 # simulator as well.

@@ -81,7 +81,13 @@ class Planted(unittest.TestCase):
             self.refused(check, "http/a.cc", text, "print")
         for text in ("std::signal(SIGINT, f);", "boost::asio::signal_set s(io);"):
             self.refused(check, "net/a.cc", text, "signals")
-        for text in ("election.abort();", "// exit(1)", 'say("abort()");', "snprintf(b, n, f);"):
+        for text in (
+            "election.abort();",
+            "virtual void abort() = 0;",
+            "// exit(1)",
+            'say("abort()");',
+            "snprintf(b, n, f);",
+        ):
             self.allowed(check, "kv/a.cc", text)
         self.allowed(check, "tools/kvd.cc", "std::exit(1);")
 
@@ -102,6 +108,8 @@ class Planted(unittest.TestCase):
         self.refused(check, "tests/process/a.py", "time." + "sleep(1)\n", "deadline")
         self.refused(check, "tests/process/a.sh", "  sl" + "eep 1\n", "deadline")
         self.allowed(check, "tests/kv/a_test.cc", "clock.advance(1ms);")
+        look = "time." + "sleep(0.01)  # between two looks at it\n"
+        self.allowed(check, "tests/process/a.py", look)
 
     def test_co_await_lambda_refused(self):
         check = rules.check_co_await
@@ -133,6 +141,7 @@ class Planted(unittest.TestCase):
         self.refused(check, "kv/a.h", "int x;\n", "pragma once")
         self.refused(check, "kv/a.cc", "namespace net {\n", "cairn::")
         self.refused(check, "kv/a.cc", "// TO" + "DO later\n", "finish")
+        self.allowed(check, "kv/a.cc", 'mkdtemp("/tmp/cairn-XX' + 'XXXX")')
         self.allowed(check, "kv/a.h", "// Head.\n#pragma once\nnamespace cairn::net {\n}\n")
 
 

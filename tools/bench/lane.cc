@@ -79,7 +79,7 @@ std::optional<Operation> Lane::take(Clock::time_point now) {
   return operation;
 }
 
-void Lane::end(const Operation&, Clock::time_point now) {
+void Lane::end(Clock::time_point now) {
   ++tally_.operations;
   tally_.last = std::max(tally_.last, now);
   ended_.store(tally_.operations, std::memory_order_relaxed);
@@ -88,23 +88,23 @@ void Lane::end(const Operation&, Clock::time_point now) {
 void Lane::succeeded(const Operation& operation, Clock::time_point now) {
   tally_.latency.record(nanoseconds(now - operation.due));
   if (open_loop()) tally_.service.record(nanoseconds(now - operation.began));
-  end(operation, now);
+  end(now);
 }
 
 void Lane::absent(const Operation& operation, Clock::time_point now) {
   ++tally_.absent;
   if (work_.absent_is_error) {
-    failed(operation, "key_not_found", now);
+    failed("key_not_found", now);
   } else {
     succeeded(operation, now);
   }
 }
 
-void Lane::failed(const Operation& operation, const std::string& code, Clock::time_point now) {
+void Lane::failed(const std::string& code, Clock::time_point now) {
   ++tally_.errors;
   ++tally_.errors_by_code[code];
   failures_.store(tally_.errors, std::memory_order_relaxed);
-  end(operation, now);
+  end(now);
 }
 
 ValuePool::ValuePool(std::size_t size, std::uint64_t seed) {

@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "tools/bench/keys.h"
 #include "tools/lib/histogram.h"
@@ -80,7 +81,7 @@ class Lane {
   void succeeded(const Operation& operation, Clock::time_point now);
   /// A get that found nothing; an error if all keys were loaded.
   void absent(const Operation& operation, Clock::time_point now);
-  void failed(const Operation& operation, const std::string& code, Clock::time_point now);
+  void failed(const std::string& code, Clock::time_point now);
 
   [[nodiscard]] const Tally& tally() const { return tally_; }
   /// For progress, from any thread.
@@ -88,7 +89,7 @@ class Lane {
   [[nodiscard]] std::uint64_t failures() const { return failures_.load(std::memory_order_relaxed); }
 
  private:
-  void end(const Operation& operation, Clock::time_point now);
+  void end(Clock::time_point now);
 
   const Work& work_;
   const bool load_;

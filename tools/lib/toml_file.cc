@@ -3,8 +3,11 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
+#include <filesystem>
 #include <fstream>
-#include <sstream>
+#include <iterator>
 
 namespace cairn::tools {
 namespace {
@@ -47,16 +50,15 @@ TomlEntry entry_of(const toml::key& key, const toml::node& node) {
 
 TomlFile read_toml(const std::string& path) {
   TomlFile file;
+  std::error_code ignored;
   std::ifstream stream(path);
-  std::ostringstream text;
-  if (!stream || !(text << stream.rdbuf())) {
-    // An empty file sets failbit as well; it is a file without settings.
-    if (stream.is_open() && stream.peek() == std::ifstream::traits_type::eof()) return file;
+  if (!stream || std::filesystem::is_directory(path, ignored)) {
     file.error = "cannot read the configuration file " + path;
     return file;
   }
+  const std::string text{std::istreambuf_iterator<char>(stream), {}};
   try {
-    toml::table table = toml::parse(text.str(), path);
+    toml::table table = toml::parse(text, path);
     for (const auto& [key, node] : table) file.entries.push_back(entry_of(key, node));
   } catch (const toml::parse_error& error) {
     file.error = path + ":" + std::to_string(error.source().begin.line) + ": " +
@@ -68,9 +70,20 @@ TomlFile read_toml(const std::string& path) {
 }
 
 std::string toml_quoted(const std::string& text) {
-  std::ostringstream out;
-  out << toml::value<std::string>(text);
-  return out.str();
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += {'\\', c};
+    } else if (byte < 0x20 || byte == 0x7f) {
+      std::array<char, 8> escaped{};
+      std::snprintf(escaped.data(), escaped.size(), "\\u%04X", byte);
+      out += escaped.data();
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
 }
 
 }  // namespace cairn::tools

@@ -8,7 +8,6 @@
 namespace cairn::kv {
 namespace {
 
-constexpr std::uint64_t kSeeds = 100;
 constexpr std::uint32_t kReplicas = 3;
 constexpr double kMedianMax = 1.5;  // in units of 1/N of all replicas
 constexpr double kWorstMax = 2.5;
@@ -41,7 +40,7 @@ TEST_P(Churn_OneNode, ComesOrGoes_AboutItsShareMoves) {
   for (std::size_t n = 3; n <= 10; ++n) {
     Churn comes, goes;
     std::uint32_t load = 0, first = 0;
-    for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    for (std::uint64_t seed = 1; seed <= kSetsOfNames; ++seed) {
       std::mt19937_64 random(seed * 1'000 + n);
       std::vector<PlacementNode> nodes = named_nodes(random, n);
       const ReplicaTable before = place(nodes, partitions, kReplicas);

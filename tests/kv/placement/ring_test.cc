@@ -23,7 +23,7 @@ void expect_sound(const ReplicaTable& table, const std::vector<PlacementNode>& n
 }
 
 TEST(Ring_Place, AnySetOfNames_KeepsTheBounds) {
-  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+  for (std::uint64_t seed = 1; seed <= kSetsOfNames; ++seed) {
     for (std::size_t n = 3; n <= 10; ++n) {
       SCOPED_TRACE("seed " + std::to_string(seed) + " nodes " + std::to_string(n));
       std::mt19937_64 random(seed);
@@ -37,7 +37,7 @@ TEST(Ring_Place, AnySetOfNames_KeepsTheBounds) {
 }
 
 TEST(Ring_Place, OddSizes_KeepTheBounds) {
-  for (std::uint64_t seed = 1; seed <= 400; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 4 * kSetsOfNames; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     std::mt19937_64 random(seed);
     const auto nodes = named_nodes(random, 1 + random() % 20);
@@ -49,7 +49,7 @@ TEST(Ring_Place, OddSizes_KeepTheBounds) {
 }
 
 TEST(Ring_Place, RandomZones_KeepTheBounds) {
-  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 2 * kSetsOfNames; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     std::mt19937_64 random(seed);
     auto nodes = named_nodes(random, 1 + random() % 12);
@@ -63,7 +63,7 @@ TEST(Ring_Place, RandomZones_KeepTheBounds) {
 }
 
 TEST(Ring_Place, EvenZones_AreDistinct) {
-  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+  for (std::uint64_t seed = 1; seed <= kSetsOfNames / 2; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     std::mt19937_64 random(seed);
     auto nodes = named_nodes(random, 9);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
 #include <random>
 #include <string>
@@ -10,6 +11,19 @@
 #include "kv/placement/ring.h"
 
 namespace cairn::kv {
+
+// Pure arithmetic: release builds look at all sets, sanitizers, some fifty times slower, at a few.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr std::uint64_t kSetsOfNames = 5;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+inline constexpr std::uint64_t kSetsOfNames = 5;
+#else
+inline constexpr std::uint64_t kSetsOfNames = 100;
+#endif
+#else
+inline constexpr std::uint64_t kSetsOfNames = 100;
+#endif
 
 inline std::string random_name(std::mt19937_64& random) {
   std::string name;

@@ -1,0 +1,164 @@
+// Power cuts: what was acknowledged is there afterwards.
+#include <cerrno>
+#include <map>
+
+#include "tests/kv/sim/story.h"
+
+namespace cairn::kv::sim {
+namespace {
+
+/// Writers that go on until told to stop, and what they were told.
+class Writers {
+ public:
+  Writers(Story& story, int count) : story_(story) {
+    for (int i = 0; i < count; ++i) write(i);
+  }
+  void stop() { stopped_ = true; }
+  [[nodiscard]] std::size_t acknowledged() const { return acknowledged_.size(); }
+  /// Every acknowledged write is there, read at `at`.
+  void check(NodeId at) {
+    for (const auto& [key, value] : acknowledged_) {
+      EXPECT_EQ(story_.get(at, key), value) << key << " was acknowledged";
+    }
+    for (const std::string& key : never_) {
+      EXPECT_EQ(story_.get(at, key), "-") << key << " was promised not to be written";
+    }
+  }
+
+ private:
+  void write(int writer) {
+    if (stopped_) return;
+    const std::string key = "w" + std::to_string(writer) + "-" + std::to_string(++writes_);
+    const NodeId at = 1 + static_cast<NodeId>(writer) % story_.world.nodes();
+    auto call = story_.world.put(at, key, "value-of-" + key);
+    call->then = [this, writer, key](Call<PutResult>& done) {
+      if (done.ok()) {
+        acknowledged_[key] = "value-of-" + key;
+      } else if (done.answer->error().committed == Committed::kNo) {
+        never_.push_back(key);
+      }
+      story_.world.at(story_.world.now() + Time(done.ok() ? 100 : 20'000),
+                      [this, writer] { write(writer); });
+    };
+  }
+
+  Story& story_;
+  bool stopped_ = false;
+  int writes_ = 0;
+  std::map<std::string, std::string> acknowledged_;
+  std::vector<std::string> never_;
+};
+
+TEST(SimCrash, AllAtOnce_UnderWrites_NothingAcknowledgedIsLost) {
+  for (const CrashKind kind :
+       {CrashKind::kPowerTorn, CrashKind::kPower, CrashKind::kLoseUnsynced}) {
+    for (const std::uint64_t seed : seeds(10)) {
+      Story story(seed);
+      ASSERT_TRUE(story.up());
+      Writers writers(story, 6);
+      raft::Random when = story.world.random("when");
+      story.world.run_for(Time(static_cast<std::int64_t>(when.between(100'000, 600'000))));
+      for (const NodeId id : {1, 2, 3}) story.world.crash(id, kind);
+      writers.stop();
+      ASSERT_TRUE(story.up());
+      EXPECT_GT(writers.acknowledged(), 10u);
+      writers.check(1 + seed % 3);
+      story.converge();
+    }
+  }
+}
+
+TEST(SimCrash, NodeAlone_PowerCutAtEachChangeOfTheDisk_LosesNothing) {
+  for (std::uint64_t kth = 1; kth <= 150; ++kth) {
+    SCOPED_TRACE("at change " + std::to_string(kth));
+    Story story(kth, 1, [](Options& o) { o.segment_bytes = 64u << 10; });
+    story.world.crash_at_change(1, kth, kth % 2 == 0 ? CrashKind::kPowerTorn : CrashKind::kPower);
+    (void)story.world.start(1);
+    Writers writers(story, 3);
+    story.world.run_until([&] { return !story.world.running(1); }, milliseconds{500});
+    writers.stop();
+    story.world.crash(1, CrashKind::kPowerTorn);
+    ASSERT_TRUE(story.up());
+    writers.check(1);
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+TEST(SimCrash, NodeAlone_PowerCutWhileRecovering_LosesNothing) {
+  for (std::uint64_t kth = 1; kth <= 60; ++kth) {
+    SCOPED_TRACE("at change " + std::to_string(kth) + " of the second start");
+    Story story(kth, 1, [](Options& o) { o.segment_bytes = 64u << 10; });
+    ASSERT_TRUE(story.up());
+    Writers writers(story, 3);
+    story.world.run_for(milliseconds{300});
+    story.world.crash(1, CrashKind::kPowerTorn);
+    writers.stop();
+    for (int again = 0; again < 2; ++again) {
+      story.world.crash_at_change(1, kth, CrashKind::kPowerTorn);
+      (void)story.world.start(1);
+      story.world.run_until([&] { return !story.world.running(1); }, milliseconds{200});
+      story.world.crash(1, CrashKind::kPowerTorn);
+    }
+    ASSERT_TRUE(story.up());
+    writers.check(1);
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+TEST(SimCrash, OneAfterTheOther_UnderWrites_NothingAcknowledgedIsLost) {
+  for (const std::uint64_t seed : seeds(10)) {
+    Story story(seed, 3, [](Options& o) {
+      o.log_entries_kept = 100;
+      o.segment_bytes = 64u << 10;
+    });
+    ASSERT_TRUE(story.up());
+    Writers writers(story, 4);
+    raft::Random random = story.world.random("crashes");
+    for (int i = 0; i < 8; ++i) {
+      const NodeId victim = random.between(1, 3);
+      story.world.crash_at_change(victim, random.between(1, 40), CrashKind::kPowerTorn);
+      story.world.run_until([&] { return !story.world.running(victim); }, seconds{1});
+      story.world.crash(victim, CrashKind::kPowerTorn);
+      story.world.run_for(Time(static_cast<std::int64_t>(random.between(1'000, 800'000))));
+      ASSERT_TRUE(story.world.start(victim));
+      story.world.run_for(Time(static_cast<std::int64_t>(random.between(1'000, 800'000))));
+    }
+    writers.stop();
+    ASSERT_TRUE(story.ready());
+    EXPECT_GT(writers.acknowledged(), 100u);
+    writers.check(random.between(1, 3));
+    story.converge();
+  }
+}
+
+TEST(SimCrash, FailedSync_FencesTheNode_AndTheOthersGoOn) {
+  for (const std::uint64_t seed : seeds(10)) {
+    Story story(seed);
+    ASSERT_TRUE(story.up());
+    ASSERT_TRUE(story.put(1, "k", "before"));
+    const NodeId leader = story.leader_up();
+    story.world.allow_failure(leader);
+    Writers writers(story, 3);
+    story.world.run_for(milliseconds{50});
+    story.world.disk(leader).fail(wal::MemoryFileSystem::Call::kSync, 1, EIO);
+    story.world.run_for(seconds{3});
+    writers.stop();
+    story.world.run_for(seconds{6});
+    const NodeId other = story.other_than(leader);
+    EXPECT_TRUE(story.put_until_ok(other, "k", "after"));
+    EXPECT_NE(story.leader_up(), leader) << "a fenced node must not lead";
+    const auto refused = story.finish(story.world.put(leader, "k", "fenced"));
+    EXPECT_FALSE(refused) << "its disk failed";
+    ReadOptions eventual;
+    eventual.consistency = Consistency::kEventual;
+    EXPECT_NE(story.get(leader, "k", eventual).substr(0, 1), "?") << "it still serves these";
+    EXPECT_TRUE(story.world.stop(leader)) << "a fenced node stops in time";
+    writers.check(other);
+    ASSERT_TRUE(story.up());
+    EXPECT_EQ(story.get(leader, "k"), "after");
+    story.converge();
+  }
+}
+
+}  // namespace
+}  // namespace cairn::kv::sim

@@ -1,0 +1,121 @@
+// How a cluster comes to be, and who does not belong to it.
+#include <set>
+
+#include "tests/kv/sim/story.h"
+
+namespace cairn::kv::sim {
+namespace {
+
+std::string cluster_id(Story& story, NodeId id) {
+  return story.world.node(id).cluster().cluster_id;
+}
+
+TEST(SimFounding, TwoOfThree_Started_WaitForTheThird) {
+  for (const std::uint64_t seed : seeds(5)) {
+    Story story(seed);
+    ASSERT_TRUE(story.world.start(1));
+    ASSERT_TRUE(story.world.start(2));
+    story.world.run_for(seconds{10});
+    EXPECT_FALSE(story.world.node(1).not_ready_reasons().empty());
+    const auto refused = story.finish(story.world.put(1, "k", "v"));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().committed, Committed::kNo);
+    ASSERT_TRUE(story.up());
+    EXPECT_TRUE(story.put(1, "k", "v"));
+  }
+}
+
+TEST(SimFounding, Unfounded_Stopped_EndsInTime) {
+  for (const std::uint64_t seed : seeds(5)) {
+    Story story(seed);
+    ASSERT_TRUE(story.world.start(1));
+    story.world.run_for(seconds{1});
+    EXPECT_TRUE(story.world.stop(1));
+  }
+}
+
+TEST(SimFounding, PowerCut_AtEachChangeOfTheDisk_LeavesOneCluster) {
+  // Every founder's every step of the founding, one a world.
+  for (std::uint64_t kth = 1; kth <= 60; ++kth) {
+    const NodeId victim = 1 + kth % 3;
+    SCOPED_TRACE("change " + std::to_string(kth) + " of node " + std::to_string(victim));
+    Story story(1000 + kth);
+    story.world.crash_at_change(victim, kth, CrashKind::kPowerTorn);
+    for (const NodeId id : {1, 2, 3}) (void)story.world.start(id);
+    story.world.run_until([&] { return !story.world.running(victim); }, seconds{3});
+    story.world.crash(victim, CrashKind::kPowerTorn);
+    story.world.run_for(milliseconds{200});
+    ASSERT_TRUE(story.up());
+    std::set<std::string> ids;
+    for (const NodeId id : {1, 2, 3}) ids.insert(cluster_id(story, id));
+    EXPECT_EQ(ids.size(), 1u);
+    EXPECT_TRUE(story.put(victim, "k", "v"));
+    story.converge();
+  }
+}
+
+TEST(SimFounding, AllCrash_WhileFounding_LeaveOneCluster) {
+  for (const std::uint64_t seed : seeds(30)) {
+    Story story(seed);
+    raft::Random random = story.world.random("founding");
+    for (int round = 0; round < 3; ++round) {
+      for (const NodeId id : {1, 2, 3}) {
+        if (!story.world.running(id)) (void)story.world.start(id);
+      }
+      story.world.run_for(Time(static_cast<std::int64_t>(random.between(100, 300'000))));
+      for (const NodeId id : {1, 2, 3}) {
+        if (chance(random, 600)) story.world.crash(id, CrashKind::kPowerTorn);
+      }
+    }
+    ASSERT_TRUE(story.up());
+    EXPECT_EQ(cluster_id(story, 1), cluster_id(story, 2));
+    EXPECT_EQ(cluster_id(story, 1), cluster_id(story, 3));
+    story.converge();
+  }
+}
+
+TEST(SimFounding, WipedDirectory_Returns_IsRefusedByItsPeers) {
+  for (const std::uint64_t seed : seeds(5)) {
+    Story story(seed);
+    ASSERT_TRUE(story.up());
+    ASSERT_TRUE(story.put(1, "k", "v"));
+    story.world.crash(3, CrashKind::kPower);
+    story.world.wipe(3);
+    story.world.allow_failure(3);
+    if (!story.world.start(3)) continue;  // noticing at once is fine as well
+    story.world.run_for(seconds{10});
+    ASSERT_TRUE(story.world.running(3));
+    EXPECT_FALSE(story.world.node(3).not_ready_reasons().empty());
+    EXPECT_FALSE(story.finish(story.world.get(3, "k")));
+    for (const auto& group : story.world.node(3).groups()) {
+      EXPECT_FALSE(group.leads);
+      EXPECT_EQ(group.last, 0u) << "it must not be counted, nor fed as the member it was";
+    }
+    // The two others are a quorum still; with one more lost there is none.
+    EXPECT_TRUE(story.put(1, "k", "w"));
+    story.world.crash(2, CrashKind::kProcess);
+    story.world.run_for(seconds{2});
+    EXPECT_FALSE(story.finish(story.world.put(1, "k", "x")));
+  }
+}
+
+TEST(SimFounding, RolledBackDirectory_Returns_IsRefusedByItsPeers) {
+  for (const std::uint64_t seed : seeds(5)) {
+    Story story(seed);
+    ASSERT_TRUE(story.up());
+    ASSERT_TRUE(story.world.stop(3));
+    const auto image = story.world.disk(3).image();
+    ASSERT_TRUE(story.up());
+    ASSERT_TRUE(story.put(3, "k", "v"));
+    story.world.crash(3, CrashKind::kProcess);
+    story.world.disk(3).load(image);
+    story.world.allow_failure(3);
+    if (!story.world.start(3)) continue;
+    story.world.run_for(seconds{10});
+    EXPECT_FALSE(story.world.node(3).not_ready_reasons().empty());
+    EXPECT_TRUE(story.put(1, "k", "w"));
+  }
+}
+
+}  // namespace
+}  // namespace cairn::kv::sim

@@ -12,20 +12,20 @@ Operation op(Kind kind, std::uint64_t value, int from, int to, bool unknown = fa
   return {kind, value, Time(from), Time(to), unknown, ""};
 }
 
-TEST(History_Sequential_IsLinearizable, PutGetRemove) {
+TEST(History, Sequential_PutGetRemove_IsLinearizable) {
   EXPECT_EQ(
       check_register({op(Kind::kGet, 0, 0, 1), op(Kind::kPut, 5, 2, 3), op(Kind::kGet, 5, 4, 5),
                       op(Kind::kRemove, 0, 6, 7), op(Kind::kGet, 0, 8, 9)}),
       Verdict::kLinearizable);
 }
 
-TEST(History_StaleRead_IsAViolation, AfterTheWriteReturned) {
+TEST(History, StaleRead_AfterTheWriteReturned_IsAViolation) {
   EXPECT_EQ(
       check_register({op(Kind::kPut, 1, 0, 1), op(Kind::kPut, 2, 2, 3), op(Kind::kGet, 1, 4, 5)}),
       Verdict::kViolation);
 }
 
-TEST(History_Concurrent_MayReadEither, ButNotBackAgain) {
+TEST(History, Concurrent_PutUnderWay_ReadsEitherButNotBackAgain) {
   const Operation first = op(Kind::kPut, 1, 0, 1);
   const Operation slow = op(Kind::kPut, 2, 2, 20);
   EXPECT_EQ(check_register({first, slow, op(Kind::kGet, 1, 3, 4), op(Kind::kGet, 2, 5, 6)}),
@@ -34,7 +34,7 @@ TEST(History_Concurrent_MayReadEither, ButNotBackAgain) {
             Verdict::kViolation);
 }
 
-TEST(History_UnknownWrite_MayComeLateOrNever, ButNotBeforeItBegan) {
+TEST(History, UnknownWrite_LateOrNever_IsFineButNotBeforeItBegan) {
   const Operation known = op(Kind::kPut, 1, 0, 1);
   const Operation lost = op(Kind::kPut, 2, 2, 3, true);
   EXPECT_EQ(check_register({known, lost, op(Kind::kGet, 1, 10, 11)}), Verdict::kLinearizable);
@@ -46,12 +46,12 @@ TEST(History_UnknownWrite_MayComeLateOrNever, ButNotBeforeItBegan) {
             Verdict::kViolation);
 }
 
-TEST(History_LostWrite_IsAViolation, AcknowledgedAndThenAbsent) {
+TEST(History, LostWrite_AcknowledgedAndThenAbsent_IsAViolation) {
   EXPECT_EQ(check_register({op(Kind::kPut, 1, 0, 1), op(Kind::kGet, 0, 2, 3)}),
             Verdict::kViolation);
 }
 
-TEST(History_Create_SucceedsOnlyWhenAbsent, AndIsRefusedOnlyWhenThere) {
+TEST(History, Create_PresentOrAbsent_FitsItsOutcome) {
   EXPECT_EQ(check_register({op(Kind::kCreate, 1, 0, 1), op(Kind::kFound, 0, 2, 3)}),
             Verdict::kLinearizable);
   EXPECT_EQ(check_register({op(Kind::kCreate, 1, 0, 1), op(Kind::kCreate, 2, 2, 3)}),
@@ -63,7 +63,7 @@ TEST(History_Create_SucceedsOnlyWhenAbsent, AndIsRefusedOnlyWhenThere) {
             Verdict::kLinearizable);
 }
 
-TEST(History_Budget_EndsTheSearch, AsInconclusive) {
+TEST(History, Search_PastItsBudget_IsInconclusive) {
   std::vector<Operation> many;
   for (std::uint64_t i = 1; i <= 24; ++i) {
     many.push_back(op(Kind::kPut, i, 0, 100));
@@ -72,7 +72,7 @@ TEST(History_Budget_EndsTheSearch, AsInconclusive) {
   EXPECT_EQ(check_register(many, 1000), Verdict::kInconclusive);
 }
 
-TEST(History_Keys_AreApart, AndTheBrokenOneIsNamed) {
+TEST(History, Keys_OneBroken_IsNamed) {
   History history;
   history.add("good", op(Kind::kPut, 1, 0, 1));
   history.add("bad", op(Kind::kGet, 3, 0, 1));

@@ -12,7 +12,7 @@
 namespace cairn::kv::sim {
 namespace {
 
-TEST(EventQueue_Times_RunInOrder, WhateverTheOrderOfPosting) {
+TEST(EventQueue, Times_WhateverTheOrderOfPosting_RunInOrder) {
   EventQueue queue(stream(1, "ties"));
   std::string order;
   queue.at(Time(30), 0, "c", [&] { order += 'c'; });
@@ -31,19 +31,19 @@ std::string order_of_a_moment(std::uint64_t seed) {
   return order;
 }
 
-TEST(EventQueue_OneMoment_OrderIsTheSeeds, SameSeedSameOrder) {
+TEST(EventQueue, OneMoment_SameSeed_SameOrder) {
   EXPECT_EQ(order_of_a_moment(1), order_of_a_moment(1));
   EXPECT_NE(order_of_a_moment(1), order_of_a_moment(2));
 }
 
-TEST(EventQueue_Past_HappensNow, TimeNeverGoesBack) {
+TEST(EventQueue, Post_IntoThePast_HappensNow) {
   EventQueue queue(stream(1, "ties"));
   queue.advance(Time(100));
   queue.at(Time(7), 0, "", [] {});
   EXPECT_EQ(queue.pop().at, Time(100));
 }
 
-TEST(EventQueue_Drop_TakesOneLifeOnly, AndSurvivesPostsOfDyingTasks) {
+TEST(EventQueue, Drop_DyingTaskPosts_TakesItsLifeOnly) {
   EventQueue queue(stream(1, "ties"));
   std::string ran;
   struct Poster {
@@ -62,7 +62,7 @@ TEST(EventQueue_Drop_TakesOneLifeOnly, AndSurvivesPostsOfDyingTasks) {
   EXPECT_EQ(ran, "kd");
 }
 
-TEST(SimExecutor_Posts_KeepTheirOrder, WhateverTheyCost) {
+TEST(SimExecutor, Posts_WhateverTheyCost_KeepTheirOrder) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     EventQueue queue(stream(seed, "ties"));
     SimExecutor executor(queue, 1, "x", Cost{Time(0), Time(3), 100, Time(50)}, stream(seed, "x"));
@@ -75,7 +75,7 @@ TEST(SimExecutor_Posts_KeepTheirOrder, WhateverTheyCost) {
   }
 }
 
-TEST(SimExecutor_Stalled_RunsLater, ThenGoesOn) {
+TEST(SimExecutor, Stall_WhilePosting_RunsLater) {
   EventQueue queue(stream(1, "ties"));
   SimExecutor executor(queue, 1, "x", Cost{}, stream(1, "x"));
   executor.stall_until(Time(1000));
@@ -88,7 +88,7 @@ TEST(SimExecutor_Stalled_RunsLater, ThenGoesOn) {
   EXPECT_TRUE(queue.empty());
 }
 
-TEST(SimClock_Timers_RunOnHome, AfterTheirDelay) {
+TEST(SimClock, Timer_AfterItsDelay_RunsOnHome) {
   EventQueue queue(stream(1, "ties"));
   SimExecutor home(queue, 1, "home", Cost{}, stream(1, "home"));
   SimClock clock(queue, home, 1, Time(500), -20);
@@ -101,14 +101,14 @@ TEST(SimClock_Timers_RunOnHome, AfterTheirDelay) {
   EXPECT_EQ(clock.wall_ms(), SimClock::kWallStartMs + 2 - 20);
 }
 
-TEST(Streams_Names_AreIndependent, OfEachOther) {
+TEST(Streams, Names_SameSeed_AreIndependent) {
   EXPECT_EQ(stream(7, "network").next(), stream(7, "network").next());
   EXPECT_NE(stream(7, "network").next(), stream(7, "disk").next());
   EXPECT_NE(stream(7, "node", 1).next(), stream(7, "node", 2).next());
   EXPECT_NE(stream(7, "node", 1).next(), stream(8, "node", 1).next());
 }
 
-TEST(Trace_Order_Matters, AndEveryByte) {
+TEST(Trace, Hash_OtherOrderOrCut_Differs) {
   Trace a, b, c;
   a.add("one"), a.add("two");
   b.add("two"), b.add("one");

@@ -20,8 +20,8 @@
 namespace cairn::http {
 
 struct ServerOptions {
-  /// "host:port"; port 0 takes a free one (see Server::port()). A host is an address, "[address]" or
-  /// a name that resolves to one.
+  /// "host:port"; port 0 takes a free one (see Server::port()). A host is an address, "[address]"
+  /// or a name that resolves to one.
   std::string listen = "127.0.0.1:8001";
   /// Names a request may have in `Host`, besides IP literals and "localhost". Without port.
   std::vector<std::string> allowed_hosts;
@@ -48,13 +48,16 @@ struct ServerOptions {
   /// Keys deleted by one step of a prefix delete when not asked; at most list_limit_max.
   std::uint32_t remove_limit_default = 1000;
 
-  /// From a request's first byte to the end of its head; to the end of its body. 10 ms or more each.
+  /// From a request's first byte to the end of its head; to the end of its body. 10 ms or more
+  /// each.
   std::chrono::milliseconds head_timeout{10'000};
   std::chrono::milliseconds request_timeout{30'000};
   /// Between requests.
   std::chrono::milliseconds idle_timeout{60'000};
-  /// For the client to take an answer, and one second more for each 64 KiB of it.
+  /// For the client to take what is sent, and the time that it needs at this rate (1 KiB/s or more)
+  /// besides.
   std::chrono::milliseconds write_timeout{30'000};
+  std::size_t write_bytes_per_second_min = 64u << 10;
   /// After the last answer of a connection: what still comes is read and dropped this long, so that
   /// the client sees the answer rather than a reset.
   std::chrono::milliseconds linger_timeout{2'000};
@@ -67,8 +70,8 @@ struct ServerOptions {
 
 class Server {
  public:
-  /// Listens and serves. Errors: kConfiguration (names the option), kAddressInUse (names the
-  /// address), kIo.
+  /// Listens and serves. `store` outlives the server, and is not moved meanwhile. Errors:
+  /// kConfiguration (names the option), kAddressInUse (names the address), kIo.
   [[nodiscard]] static kv::Result<Server> start(kv::Store& store, ServerOptions options);
   ~Server();  // stop()
   Server(Server&&) noexcept;

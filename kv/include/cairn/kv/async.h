@@ -45,7 +45,8 @@ auto initiate(const Store& store, Start start, Token&& token) {
 }  // namespace detail
 
 template <class Token>
-auto async_put(Store& store, std::string key, std::string value, WriteOptions options, Token&& token) {
+auto async_put(Store& store, std::string key, std::string value, WriteOptions options,
+               Token&& token) {
   return detail::initiate<PutResult>(
       store,
       [&store, key = std::move(key), value = std::move(value),

@@ -61,8 +61,8 @@ struct Options {
   std::size_t batch_operations_max = 1024;
   /// How long a call waits for its answer unless it says otherwise, 1 ms .. 10 min.
   std::chrono::milliseconds timeout{5000};
-  /// How long an answer is kept for a retry with the same idempotency key, by log time, and how many
-  /// such answers a partition holds at most.
+  /// How long an answer is kept for a retry with the same idempotency key, by log time, and how
+  /// many such answers a partition holds at most.
   std::chrono::milliseconds idempotency_window{600'000};
   std::uint32_t idempotency_keys_max = 65'536;
   /// Peer port beyond loopback without TLS: refused unless set.

@@ -119,16 +119,16 @@ struct ScanOptions {
   std::uint32_t limit = 100;  // 1 .. 10,000
   bool reverse = false;
   bool keys_only = false;
-  bool count_only = false;    // whole range, whatever the limit
-  std::string cursor;         // from ScanResult::next; same range and direction as then
+  bool count_only = false;  // whole range, whatever the limit
+  std::string cursor;       // from ScanResult::next; same range and direction as then
   ReadOptions read;
 };
 
 struct ScanResult {
-  std::vector<Item> items;         // ordered by key across partitions
-  std::optional<std::string> next; // pass as `cursor` to go on; none: the range is done
-  std::uint64_t count = 0;         // count_only
-  Revision revision = 0;           // highest applied of the partitions read
+  std::vector<Item> items;          // ordered by key across partitions
+  std::optional<std::string> next;  // pass as `cursor` to go on; none: the range is done
+  std::uint64_t count = 0;          // count_only
+  Revision revision = 0;            // highest applied of the partitions read
 };
 
 struct RemovePrefixOptions {
@@ -222,7 +222,8 @@ class Store {
   Result<PutResult> put(std::string_view key, std::string_view value, WriteOptions options = {});
   Result<RemoveResult> remove(std::string_view key, WriteOptions options = {});
   Result<BatchResult> write(const WriteBatch& batch, WriteOptions options = {});
-  Result<RemovePrefixResult> remove_prefix(std::string_view prefix, RemovePrefixOptions options = {});
+  Result<RemovePrefixResult> remove_prefix(std::string_view prefix,
+                                           RemovePrefixOptions options = {});
 
   /// Errors of all reads: kKeyEmpty, kKeyTooLarge, kBadRequest, kOverloaded, kNoLeader, kTimeout,
   /// kShuttingDown, kFenced (linearizable only).
@@ -231,7 +232,8 @@ class Store {
   /// A view that is linearizable when taken. kBadRequest if a partition has no replica here.
   [[nodiscard]] Result<Snapshot> snapshot(ReadOptions options = {});
 
-  void async_put(std::string key, std::string value, WriteOptions options, Callback<PutResult> done);
+  void async_put(std::string key, std::string value, WriteOptions options,
+                 Callback<PutResult> done);
   void async_remove(std::string key, WriteOptions options, Callback<RemoveResult> done);
   void async_write(WriteBatch batch, WriteOptions options, Callback<BatchResult> done);
   void async_remove_prefix(std::string prefix, RemovePrefixOptions options,

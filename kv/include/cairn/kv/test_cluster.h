@@ -14,8 +14,8 @@ class TestCluster {
  public:
   /// Starts `nodes` (1 .. 7) durable members with ids 1 .. nodes and waits until they are ready.
   /// `adjust` may change each one's options before it is opened.
-  [[nodiscard]] static Result<TestCluster> start(
-      std::size_t nodes, const std::function<void(Options&)>& adjust = {});
+  [[nodiscard]] static Result<TestCluster> start(std::size_t nodes,
+                                                 const std::function<void(Options&)>& adjust = {});
   ~TestCluster();  // stops all, removes the directory
   TestCluster(TestCluster&&) noexcept;
   TestCluster& operator=(TestCluster&&) noexcept;

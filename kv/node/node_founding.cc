@@ -1,0 +1,196 @@
+// Who this node is among its peers: judging hellos, storing what they prove, and the founding of
+// the cluster.
+#include <utility>
+
+#include "kv/identity/judge.h"
+#include "kv/node/node_impl.h"
+
+namespace cairn::kv {
+
+using Verdict = net::HelloReply::Verdict;
+
+FoundingPlan NodeImpl::founding_plan() const {
+  FoundingPlan plan;
+  plan.members = options_.cluster;
+  plan.partitions = std::max<std::uint32_t>(options_.partitions, 1);
+  plan.replicas = options_.replicas;
+  return plan;
+}
+
+std::vector<std::uint64_t> NodeImpl::member_ids() const {
+  std::vector<std::uint64_t> ids;
+  if (identity_->founded()) {
+    for (const net::Founder& f : identity_->founding().founders) ids.push_back(f.node);
+  } else {
+    for (const Member& m : options_.cluster) ids.push_back(m.id);
+  }
+  return ids;
+}
+
+net::Hello NodeImpl::make_hello(raft::NodeId to, net::Channel channel) {
+  net::Hello hello;
+  hello.channel = channel;
+  hello.node = self_;
+  hello.to = to;
+  hello.incarnation = identity_->incarnation();
+  hello.boot = identity_->boot();
+  hello.nonce = identity_->nonce();
+  hello.boots = identity_->boots();
+  hello.founding = founding_ ? founding_->proposal() : identity_->founding();
+  hello.http = options_.http;
+  hello.wall_ms = seams_.clock->wall_ms();
+  return hello;
+}
+
+void NodeImpl::on_hello(const net::Hello& hello, std::function<void(Verdict)> verdict) {
+  if (state_ == State::kStopping || state_ == State::kStopped || failed_ || fenced_) {
+    verdict(Verdict::kBusy);
+    return;
+  }
+  const Judgement judgement = judge(hello, *identity_, member_ids());
+  const auto facts = peer_facts_.find(hello.node);
+  if (facts != peer_facts_.end()) {
+    const bool refused = judgement.verdict == Verdict::kWiped;
+    if (refused && !facts->second.refused)
+      log_line(LogLine::Level::kWarning,
+               "refuses node " + std::to_string(hello.node) +
+                   ": its directory is not the one that this id had; it was lost, copied or "
+                   "rolled back");
+    facts->second.refused = refused;
+  }
+  if (judgement.verdict != Verdict::kAccepted || !judgement.store_first) {
+    verdict(judgement.verdict);
+    return;
+  }
+  // Durably stored before anything of this peer counts.
+  change_identity(
+      [node = hello.node, triple = triple_of(hello)](Identity& identity) -> Result<void> {
+        const auto known = identity.peers().find(node);
+        if (known != identity.peers().end() && known->second == triple) return {};
+        return identity.record_peer(node, triple);
+      },
+      [verdict](const Result<void>& stored) {
+        verdict(stored ? Verdict::kAccepted : Verdict::kBusy);
+      });
+}
+
+/// One change at a time: each works on a copy on the log executor, since it syncs files, and the
+/// copy takes the place of the original here.
+void NodeImpl::change_identity(std::function<Result<void>(Identity&)> work,
+                               std::function<void(Result<void>)> done) {
+  identity_changes_.push_back({std::move(work), std::move(done)});
+  if (identity_changes_.size() == 1) next_identity_change();
+}
+
+void NodeImpl::next_identity_change() {
+  auto copy = std::make_shared<Identity>(*identity_);
+  auto result = std::make_shared<Result<void>>();
+  seams_.log->post([weak = weak_from_this(), home = seams_.home, copy, result,
+                    work = identity_changes_.front().work] {
+    *result = work(*copy);
+    home->post([weak, copy, result] {
+      const auto self = weak.lock();
+      if (!self || self->state_ == State::kStopped) return;
+      self->identity_ = copy;
+      const auto done = std::move(self->identity_changes_.front().done);
+      self->identity_changes_.pop_front();
+      if (!self->identity_changes_.empty()) self->next_identity_change();
+      done(std::move(*result));
+    });
+  });
+}
+
+void NodeImpl::on_refused(raft::NodeId peer, Verdict verdict) {
+  if (verdict == Verdict::kBusy) return;
+  if (refused_as_ != verdict)
+    log_line(LogLine::Level::kError,
+             "node " + std::to_string(peer) + " refuses this node: " + refusal_text(verdict));
+  refused_as_ = verdict;
+}
+
+const char* NodeImpl::refusal_text(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kWiped:
+      return "its directory is not the one that this id had; it was lost, copied or rolled back";
+    case Verdict::kForeignCluster:
+      return "it belongs to another cluster";
+    case Verdict::kUnknownNode:
+      return "its id is not a member there";
+    case Verdict::kProtocol:
+      return "they speak no common protocol version";
+    case Verdict::kAccepted:
+    case Verdict::kBusy:
+      break;
+  }
+  return "busy";
+}
+
+void NodeImpl::on_up(raft::NodeId peer, net::Channel channel, const net::Hello& hello) {
+  PeerFacts& facts = peer_facts_[peer];
+  facts.http = hello.http;
+  facts.refused = false;
+  refused_as_.reset();
+  clocks_.heard(peer, hello.wall_ms);
+  if (channel != net::Channel::kControl) return;
+  if (founding_) {
+    founding_->heard(hello);
+    try_founding();
+  } else if (state_ == State::kServing) {
+    gossip();
+  }
+}
+
+void NodeImpl::try_founding() {
+  if (!founding_ || founding_under_way_) return;
+  using Kind = Founding::Decision::Kind;
+  const Founding::Decision decision = founding_->decide();
+  switch (decision.kind) {
+    case Kind::kWait:
+      return;
+    case Kind::kMismatch:
+    case Kind::kWiped:
+      log_line(LogLine::Level::kError, "the cluster is not founded: " + decision.why);
+      if (decision.kind == Kind::kWiped) refused_as_ = Verdict::kWiped;
+      return;
+    case Kind::kFound:
+    case Kind::kAdopt:
+      founding_under_way_ = true;
+      change_identity([record = decision.record](
+                          Identity& identity) { return identity.record_founding(record); },
+                      [this](const Result<void>& recorded) { founded(recorded); });
+      return;
+  }
+}
+
+void NodeImpl::founded(const Result<void>& recorded) {
+  founding_under_way_ = false;
+  if (state_ != State::kUnfounded) return;
+  founding_.reset();
+  Result<void> opened = recorded ? open_data() : recorded;
+  if (!opened) {
+    fail("the founded cluster's data could not be opened: " + opened.error().message());
+    return;
+  }
+  log_line(LogLine::Level::kInfo, "founded: " + std::to_string(routes_.partitions()) +
+                                      " partitions on " + std::to_string(member_ids().size()) +
+                                      " nodes");
+  peers_->set_cluster_id(identity_->founding().cluster_id);
+  // Hellos are said anew, with the record in them.
+  for (const auto& [peer, facts] : peer_facts_) peers_->reset(peer);
+  schedule_pump();
+}
+
+/// The metadata group keeps the founding record and the first placement; its first leader says so.
+void NodeImpl::propose_founding(Replica& metadata) {
+  if (!metadata.serves() || metadata_proposed_in_ == metadata.core().term() ||
+      engine_->revision(kMetadataGroup) != 0)
+    return;
+  metadata_proposed_in_ = metadata.core().term();
+  Command command;
+  command.kind = CommandKind::kFound;
+  command.epoch = routes_.epoch();
+  command.record = encode_founding_record(identity_->founding());
+  metadata.propose(encode_command(command), now() + options_.timeout, [](const ProposeResult&) {});
+}
+
+}  // namespace cairn::kv

@@ -1,0 +1,118 @@
+"""Nodes are killed and stopped under writes; no acknowledged write may be lost."""
+import random
+import time
+import unittest
+
+import cluster as processes
+from cluster import Cluster, Writer, check_history, wait_until
+
+
+def start_writers(cluster, count, seed):
+    writers = [Writer(cluster, f"w{seed}-{i}", seed * 1000 + i) for i in range(count)]
+    for writer in writers:
+        writer.start()
+    return writers
+
+
+def acknowledged(writers):
+    return sum(len(w.acknowledged) for w in writers)
+
+
+class Crash(unittest.TestCase):
+    def test_KillLeader_UnderWrites_WritesGoOnWithinTwoSeconds(self):
+        with Cluster() as cluster:
+            writers = start_writers(cluster, 4, seed=1)
+            wait_until(lambda: acknowledged(writers) > 200, 20, "200 writes")
+            leader = cluster.leader()
+            leader.kill()
+            killed = time.monotonic()
+            survivors = [n for n in cluster.nodes if n.process is not None]
+
+            def written_again():
+                return survivors[0].put("after", b"x").status == 200
+            wait_until(written_again, 10, "a write after the kill")
+            took = time.monotonic() - killed
+            print(f"writes went on {took * 1000:.0f} ms after the leader was killed")
+            self.assertLess(took, 2 * processes.PATIENCE)
+            before = acknowledged(writers)
+            wait_until(lambda: acknowledged(writers) > before + 100, 20, "100 more writes")
+            leader.start()
+            cluster.wait_ready()
+            for writer in writers:
+                writer.stop()
+            check_history(self, cluster, writers)
+
+    def test_KillAll_UnderWrites_TwentyRounds_NothingAcknowledgedIsLost(self):
+        seed = int(time.time())
+        print(f"seed {seed}")
+        chance = random.Random(seed)
+        with Cluster() as cluster:
+            every_writer = []
+            for round_number in range(20):
+                writers = start_writers(cluster, 4, seed=round_number + 2)
+                every_writer += writers
+                goal = chance.randrange(20, 200)
+                wait_until(lambda: acknowledged(writers) > goal, 20, f"{goal} writes")
+                for node in cluster.nodes:
+                    node.kill()
+                for writer in writers:
+                    writer.stop()
+                cluster.start()
+            check_history(self, cluster, every_writer)
+            print(f"{acknowledged(every_writer)} acknowledged writes survived 20 rounds")
+
+    def test_Partitions_KillOneNode_OthersTakeOverAndNothingIsLost(self):
+        with Cluster(flags=["--partitions", "8"]) as cluster:
+            writers = start_writers(cluster, 4, seed=50)
+            wait_until(lambda: acknowledged(writers) > 200, 20, "200 writes")
+            cluster.nodes[1].kill()
+            before = acknowledged(writers)
+            wait_until(lambda: acknowledged(writers) > before + 200, 20, "200 more writes")
+            cluster.nodes[1].start()
+            cluster.wait_ready()
+            for writer in writers:
+                writer.stop()
+            check_history(self, cluster, writers)
+
+    def test_Sigterm_UnderWrites_EndsWithZeroAndHandsOver(self):
+        with Cluster() as cluster:
+            writers = start_writers(cluster, 4, seed=60)
+            for _ in range(3):
+                goal = acknowledged(writers) + 100
+                wait_until(lambda: acknowledged(writers) > goal, 20, "100 writes")
+                leader = cluster.leader()
+                begun = time.monotonic()
+                self.assertEqual(leader.stop(), 0)
+                self.assertLess(time.monotonic() - begun, 5 * processes.PATIENCE)
+                other = next(n for n in cluster.nodes if n.process is not None)
+                stopped = time.monotonic()
+                wait_until(lambda: other.put("after", b"x").status == 200, 5, "a write after the stop")
+                print(f"writes went on {(time.monotonic() - stopped) * 1000:.0f} ms after a stop")
+                leader.start()
+                cluster.wait_ready()
+            for writer in writers:
+                writer.stop()
+            check_history(self, cluster, writers)
+
+    def test_WipedDirectory_Returns_IsRefusedByItsPeers(self):
+        import shutil
+        with Cluster() as cluster:
+            self.assertEqual(cluster.nodes[0].put("k", b"v").status, 200)
+            wiped = cluster.nodes[2]
+            wiped.kill()
+            shutil.rmtree(wiped.data_dir)
+            wiped.start()
+
+            def refused():
+                try:
+                    reasons = wiped.ask("GET", "/readyz").json().get("reasons", [])
+                except OSError:
+                    return False
+                return any("refuse" in r for r in reasons)
+            wait_until(refused, 10, "the wiped node says that it is refused")
+            self.assertEqual(cluster.nodes[0].put("k", b"v2").status, 200)
+            self.assertEqual(cluster.nodes[1].get("k").json()["value"], "v2")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
