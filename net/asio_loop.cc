@@ -134,9 +134,8 @@ struct AsioLoop::Impl {
   }
 
   void fire() {
-    const microseconds now = read_clock(CLOCK_BOOTTIME);
-    const std::uint64_t made_before = timers_made;  // a task that asks for 0 waits a turn
-    while (!timers.empty() && timers.front().due <= now && timers.front().order < made_before) {
+    const microseconds now = read_clock(CLOCK_BOOTTIME);  // once: a task that asks for 0 waits
+    while (!timers.empty() && timers.front().due <= now) {
       std::pop_heap(timers.begin(), timers.end(), later);
       wal::Task task = std::move(timers.back().task);
       timers.pop_back();

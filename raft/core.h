@@ -20,7 +20,7 @@ struct CoreOptions {
   int heartbeat_ticks = 1;
   int election_ticks_min = 6;  // a timeout is drawn from [min, max] each time
   int election_ticks_max = 12;
-  std::uint64_t seed = 1;  // of the election jitter
+  std::uint64_t seed = 1;  // of jitter and of read ids: another one each boot
   bool pre_vote = true;
   bool check_quorum = true;
   std::size_t append_bytes_max = 1 << 20;    // of entries in one AppendRequest (one always goes)
@@ -131,7 +131,8 @@ class Core {
   /// The stream for `peer` has ended: on success the follower's state is at `index` or better.
   void snapshot_sent(NodeId peer, bool ok, Index index);
 
-  /// The transport lost `peer`: what was in flight may be gone.
+  /// The transport lost `peer`: what was in flight may be gone. A follower that loses its leader so
+  /// asks for votes soon.
   void unreachable(NodeId peer);
 
   /// Start an election now, whatever the timers say (founding: the ring's first replica).

@@ -1,4 +1,6 @@
 // Elections (3.4), pre-vote (9.6), check quorum (6.2), and giving leadership up (3.10).
+#include <algorithm>
+
 #include "raft/impl.h"
 
 namespace cairn::raft {
@@ -6,6 +8,17 @@ namespace cairn::raft {
 void Core::Impl::tick_election() {
   ++election_elapsed_;
   if (promotable() && election_elapsed_ >= election_timeout_) want_campaign(/*transfer=*/false);
+}
+
+/// The transport lost the leader: it may well be gone, so this member stops counting on having
+/// heard it and asks around soon. Members that still hear it go on refusing (9.6), so a lost
+/// connection alone unseats nobody.
+void Core::Impl::leader_unreachable() {
+  const int soon = std::max(1, options_.election_ticks_min / 2);
+  election_elapsed_ = std::max(election_elapsed_, options_.election_ticks_min);
+  const int due =
+      election_elapsed_ + static_cast<int>(random_.between(1, static_cast<std::uint64_t>(soon)));
+  election_timeout_ = std::min(election_timeout_, due);
 }
 
 void Core::Impl::check_quorum_contact() {

@@ -92,6 +92,7 @@ struct Core::Impl {
   void on_heartbeat_reply(const Message& message, const HeartbeatReply& reply);
   void advance_commit();
   void unreachable(NodeId id);
+  void leader_unreachable();
 
   // --- follower.cc
   /// A word from this term's leader; false: it is not the leader we know.

@@ -206,7 +206,12 @@ void Core::Impl::advance_commit() {
 }
 
 void Core::Impl::unreachable(NodeId id) {
-  if (stopped_ || role_ != Role::kLeader) return;
+  if (stopped_) return;
+  if (role_ == Role::kFollower && id == leader_) {
+    leader_unreachable();
+    return;
+  }
+  if (role_ != Role::kLeader) return;
   Progress* peer = progress_of(id);
   if (peer == nullptr || peer->state != Progress::State::kReplicate) return;
   peer->become_probe(peer->match + 1, /*bare=*/true);

@@ -14,6 +14,10 @@ std::string joined(const boost::json::array& values) {
   return out;
 }
 
+std::string or_dash(std::string text) {
+  return text.empty() ? "-" : printable(text);
+}
+
 // "1:leader 2:follower 3:follower"
 std::string replicas_of(const boost::json::object& partition) {
   std::string out;
@@ -35,8 +39,8 @@ int cluster(const Context& context) {
   for (const auto& value : json_array(answer, "nodes")) {
     if (!value.is_object()) continue;
     const auto& node = value.get_object();
-    nodes.add({json_text(node, "id"), printable(json_text(node, "http", "-")),
-               printable(json_text(node, "peer", "-")), printable(json_text(node, "state"))});
+    nodes.add({json_text(node, "id"), or_dash(json_text(node, "http")),
+               or_dash(json_text(node, "peer")), printable(json_text(node, "state"))});
   }
   TextTable partitions({"PARTITION", "LEADER", "TERM", "COMMIT", "APPLIED", "REPLICAS"});
   for (const auto& value : json_array(answer, "partitions")) {

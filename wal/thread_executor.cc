@@ -41,13 +41,14 @@ ThreadExecutor::~ThreadExecutor() {
 }
 
 void ThreadExecutor::post(Task task) {
+  const std::shared_ptr<State> state = state_;  // the task may destroy this object before we return
   {
-    const std::lock_guard lock(state_->mutex);
-    if (state_->stopping) return;
-    state_->queue.push_back(std::move(task));
-    if (state_->queue.size() > 1) return;  // awake already, or about to be
+    const std::lock_guard lock(state->mutex);
+    if (state->stopping) return;
+    state->queue.push_back(std::move(task));
+    if (state->queue.size() > 1) return;  // awake already, or about to be
   }
-  state_->wake.notify_one();
+  state->wake.notify_one();
 }
 
 void ThreadExecutor::stop(Queued queued) {

@@ -25,6 +25,7 @@ EngineResult<std::vector<ApplyResult>> Applier::apply(std::span<const ApplyItem>
   }
   if (auto done = write_out(); !done) return done.error();
   counters_.entries += items.size();
+  decoded_.clear();  // the values
   return results;
 }
 

@@ -17,6 +17,23 @@ std::string_view view_of(const leveldb::Slice& s) {
   return {s.data(), s.size()};
 }
 
+/// LevelDB takes a directory without CURRENT for a new database, and removes the tables it does not
+/// know. A crash while one is made leaves no tables, so tables mean that CURRENT was lost.
+EngineResult<void> check_current(wal::FileSystem& files, const std::string& directory,
+                                 std::string* detail) {
+  const wal::Result<std::vector<std::string>> names = files.list(directory);
+  if (!names) {
+    *detail = directory + ": " + names.error().message();
+    return EngineError::kFailed;
+  }
+  const bool tables = std::any_of(names->begin(), names->end(), [](const std::string& name) {
+    return name.ends_with(".ldb") || name.ends_with(".sst");
+  });
+  if (!tables || std::find(names->begin(), names->end(), "CURRENT") != names->end()) return {};
+  *detail = directory + ": there are tables, but CURRENT is gone";
+  return EngineError::kCorrupt;
+}
+
 /// The directory that holds `path`'s last name.
 std::string parent_of(std::string path) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();
@@ -107,6 +124,7 @@ EngineResult<std::unique_ptr<Database>> Database::open(wal::FileSystem& files,
     *detail = directory + ": " + done.error().message();
     return EngineError::kFailed;
   }
+  if (auto done = check_current(files, directory, detail); !done) return done.error();
   std::unique_ptr<Database> out(new Database(files, directory, options, background));
   leveldb::Options leveldb_options;
   leveldb_options.create_if_missing = true;

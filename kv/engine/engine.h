@@ -167,8 +167,8 @@ class Engine {
       std::span<const ApplyItem> items) = 0;
 
   /// Begins to flush what is applied; `done` runs on the background executor (or inline) once it is
-  /// on disk. kFailed if it never will be. Flushes begun while one is under way are merged into one
-  /// more. Apply.
+  /// on disk. kFailed if it never will be. It must not call the engine. Flushes begun while one is
+  /// under way are merged into one more. Apply.
   virtual void flush(std::function<void(boost::system::result<FlushPoint>)> done) = 0;
 
   [[nodiscard]] virtual boost::system::result<std::optional<Item>> get(

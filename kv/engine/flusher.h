@@ -46,7 +46,10 @@ class Flusher {
   /// A piece of LevelDB's background work has ended.
   void item_ended();
 
-  std::uint64_t unflushed_bytes() const noexcept { return written_bytes_ - flushed_bytes_; }
+  std::uint64_t unflushed_bytes() const noexcept {
+    const std::uint64_t flushed = flushed_bytes_;  // before the other: it is never the larger one
+    return written_bytes_ - flushed;
+  }
   std::uint64_t flushes() const noexcept { return flushes_; }
 
  private:

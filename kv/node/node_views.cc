@@ -218,7 +218,9 @@ void add_peer_metrics(const net::PeerMetrics& peers, Samples& out) {
   out.counter("cairn_peer_bytes_received_total", "bytes received from peers", peers.bytes_received);
   out.counter("cairn_peer_messages_dropped_total", "messages dropped: peer down or queue full",
               peers.messages_dropped);
-  for (const auto& [reason, count] : peers.frames_rejected)
+  std::map<std::string, std::uint64_t> rejected = peers.frames_rejected;
+  for (const char* reason : {"garbage", "too_large", "checksum"}) rejected[reason];  // shown from 0
+  for (const auto& [reason, count] : rejected)
     out.counter("cairn_peer_frames_rejected_total", "frames or connections refused, by reason",
                 count, label("reason", reason));
 }

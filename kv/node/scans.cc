@@ -10,6 +10,7 @@ namespace cairn::kv {
 namespace {
 
 constexpr std::uint32_t kListMax = 10'000;
+constexpr std::size_t kResultBytesMax = 8u << 20;  // of one answer, whatever its limit says
 constexpr std::size_t kCursorMax = 16u << 10;
 constexpr char kCursorVersion = '1';
 constexpr char kHex[] = "0123456789abcdef";
@@ -97,11 +98,14 @@ ScanResult merge_pages(const ScanOptions& options, std::vector<PageReply> pages)
   std::sort(all.begin(), all.end(),
             [&](const Item& a, const Item& b) { return before(a.key, b.key); });
   bool more = horizon.has_value();
+  std::size_t bytes = 0;
   for (Item& item : all) {
-    if (result.items.size() >= options.limit || (horizon && before(*horizon, item.key))) {
+    if (result.items.size() >= options.limit || bytes > kResultBytesMax ||
+        (horizon && before(*horizon, item.key))) {
       more = true;
       break;
     }
+    bytes += item.key.size() + item.value.size();
     result.items.push_back(std::move(item));
   }
   if (more && !result.items.empty()) result.next = encode_cursor({0, result.items.back().key});

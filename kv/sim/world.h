@@ -156,6 +156,7 @@ class World {
   void step();
   [[nodiscard]] NodeSeams seams_of(Member& member);
   [[nodiscard]] Options options_for(NodeId id);
+  [[nodiscard]] static bool power_is_gone(const Member& member);
   /// True if a power cut came, and was carried out.
   bool look_for_power_cut(NodeId id);
   void watch_leaders();

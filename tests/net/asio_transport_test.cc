@@ -126,6 +126,10 @@ TEST(AsioTransport, Untrusted_PastItsTime_IsClosed_TrustedIsNot) {
   RawClient good(b);
   good.write(frame_with(1));
   ASSERT_TRUE(b.told.wait("frame " + std::to_string(frame_with(1).size())));
+  std::promise<void> later;  // so that the second deadline is not met with the first
+  b.loop.post(
+      [&] { b.loop.call_after(std::chrono::milliseconds(25), [&] { later.set_value(); }); });
+  later.get_future().wait();
   RawClient silent(b);
   ASSERT_TRUE(b.told.wait("close timeout"));
   EXPECT_TRUE(silent.closed());
@@ -168,6 +172,28 @@ TEST(AsioTransport, Queue_ThatWouldOverflow_RefusesAndKeepsWhatItHas) {
   EXPECT_EQ(sent, limits.queue_bytes_max / frame.size());
   EXPECT_TRUE(b.told.wait("frame " + std::to_string(frame.size()), sent));
   EXPECT_FALSE(a.send(id + 1000, frame));
+}
+
+TEST(AsioTransport, SlowReader_OfManySmallFrames_GetsThemAllUnharmed) {
+  asio::io_context context;
+  tcp::acceptor acceptor(context, {asio::ip::address_v4::loopback(), 0});
+  TcpEnd a;
+  a.trust_all = true;
+  const ConnectionId id = a.dial("127.0.0.1:" + std::to_string(acceptor.local_endpoint().port()));
+  tcp::socket reader = acceptor.accept();
+  ASSERT_TRUE(a.told.wait("dialled"));
+  std::string sent;
+  for (std::uint64_t i = 0; i < 20'000; ++i) {  // far more than the socket's buffers take
+    const std::string frame = frame_with(i % 1000, i);
+    sent += frame;
+    a.loop.post([&a, id, frame] { EXPECT_TRUE(a.transport->send(id, frame)); });
+  }
+  on_loop(a.loop, [] { return 0; });
+  EXPECT_GT(on_loop(a.loop, [&] { return a.transport->queued_bytes(id); }), 0u);
+  std::string read(sent.size(), '\0');
+  asio::read(reader, asio::buffer(read));
+  EXPECT_TRUE(read == sent);
+  EXPECT_EQ(on_loop(a.loop, [&] { return a.transport->queued_bytes(id); }), 0u);
 }
 
 TEST(AsioTransport, Dial_OfNobody_IsRefused) {

@@ -10,6 +10,7 @@ constexpr std::chrono::seconds kReadyTimeout{30};
 constexpr std::chrono::seconds kProgressEvery{1};
 // How soon a station is filled again whose store refused all that was tried.
 constexpr std::chrono::milliseconds kRefill{10};
+constexpr std::chrono::microseconds kFullStation{200};
 
 }  // namespace
 
@@ -78,8 +79,10 @@ RunResult StoreDriver::run(const Phase& phase, const Progress& progress) {
       const Lane& lane = *station->lane;
       completed += lane.ended();
       failures += lane.failures();
-      if (lane.open_loop() && station->in_flight < station->slots) {
-        wake = std::min(wake, lane.next_due());
+      if (lane.open_loop()) {
+        // With all slots taken the answers begin what is due; soon they have caught up.
+        const bool full = station->in_flight == station->slots;
+        wake = std::min(wake, full ? Clock::now() + kFullStation : lane.next_due());
       }
     }
     {

@@ -93,6 +93,7 @@ TEST(SimCluster, OneOfThree_Alone_RefusesWithinItsTime) {
   Story story(1);
   ASSERT_TRUE(story.up());
   ASSERT_TRUE(story.put(1, "k", "v"));
+  story.converge();
   story.world.crash(2, CrashKind::kProcess);
   story.world.crash(3, CrashKind::kProcess);
   story.world.run_for(seconds{2});

@@ -30,7 +30,9 @@ TEST(SimPartition, Leader_Isolated_NeverAnswersWithTheOldValue) {
     story.world.run_for(seconds{6});
     for (const auto& read : reads) {
       ASSERT_TRUE(read->done());
-      if (read->ok()) EXPECT_EQ((*read->answer)->item->value, "new");
+      if (read->ok()) {
+        EXPECT_EQ((*read->answer)->item->value, "new");
+      }
     }
     EXPECT_EQ(story.get(leader, "k"), "new");
     story.converge();
@@ -99,7 +101,9 @@ TEST(SimPartition, FollowerCutOff_Returns_WithoutDisturbingTheLeader) {
     ASSERT_TRUE(story.ready());
     EXPECT_EQ(story.get(follower, "k"), "v");
     for (const auto& group : story.world.node(leader).groups()) {
-      if (group.group == 1) EXPECT_EQ(group.term, term) << "pre-vote keeps the leader";
+      if (group.group == 1) {
+        EXPECT_EQ(group.term, term) << "pre-vote keeps the leader";
+      }
     }
     story.converge();
   }

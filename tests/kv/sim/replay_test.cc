@@ -12,7 +12,9 @@ std::uint64_t trace_of(std::uint64_t seed) {
     story.world.run_for(milliseconds{50});
     if (i == 20) story.world.crash(2, CrashKind::kPowerTorn);
     if (i == 25) story.world.isolate(1);
-    if (i == 30) EXPECT_TRUE(story.world.start(2));
+    if (i == 30) {
+      EXPECT_TRUE(story.world.start(2));
+    }
     if (i == 35) story.world.rejoin(1);
   }
   return story.world.trace_hash();
