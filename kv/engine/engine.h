@@ -174,7 +174,8 @@ class Engine {
   [[nodiscard]] virtual boost::system::result<std::optional<Item>> get(
       raft::GroupId group, std::string_view key) const = 0;
   [[nodiscard]] virtual std::unique_ptr<EngineView> view() const = 0;
-  /// Newest stamped revision that is applied.
+  /// Newest stamped revision that is applied. What is read after this call is at least of it; an
+  /// item read before or meanwhile may be newer, so an answer names the higher of the two.
   [[nodiscard]] virtual Revision revision(raft::GroupId group) const = 0;
 
   [[nodiscard]] virtual boost::system::result<std::unique_ptr<SnapshotSource>> snapshot(

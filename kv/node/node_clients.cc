@@ -63,6 +63,11 @@ std::optional<Error> NodeImpl::refuse_write() const {
   if (fenced_) return Error(Errc::kFenced, fenced_why_);
   if (state_ == State::kStopping || state_ == State::kStopped)
     return Error(Errc::kShuttingDown, "this node is stopping");
+  if (disk_full_) {
+    Error e(Errc::kDiskFull, "the disk is full; writes are taken again when there is space");
+    e.retry_after_ms = 1000;
+    return e;
+  }
   if (state_ == State::kUnfounded) {
     Error e = no_leader();
     e.detail = "the cluster is not founded yet";

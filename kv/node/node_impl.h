@@ -186,6 +186,7 @@ class NodeImpl final : public Node,
   const raft::NodeId self_;
   State state_ = State::kUnfounded;
   bool fenced_ = false;
+  bool disk_full_ = false;
   bool failed_ = false;
   bool reported_ = false;
   std::string fenced_why_;

@@ -12,6 +12,7 @@ constexpr Micros kTick = std::chrono::milliseconds{10};
 constexpr std::uint64_t kTicksPerExpiry = 2;
 constexpr std::uint64_t kTicksPerUpkeep = 20;
 constexpr std::uint64_t kTicksPerGossip = 100;
+constexpr Micros kDiskFullRetry = std::chrono::milliseconds{250};
 constexpr int kPassesMax = 8;
 constexpr std::uint64_t kUnflushedBytesMax = 24ull << 20;
 
@@ -89,10 +90,25 @@ void NodeImpl::commit_log(std::vector<PersistUnderWay> persists) {
 void NodeImpl::log_committed(std::vector<PersistUnderWay> persists,
                              const wal::Result<void>& result) {
   if (fenced_ || failed_ || state_ == State::kStopped) return;
+  if (!result && result.error() == boost::system::errc::no_space_on_device && !wal_->fenced()) {
+    // Nothing of it was written: it waits for space, and new writes are refused meanwhile.
+    if (!std::exchange(disk_full_, true))
+      log_line(LogLine::Level::kError, "the disk is full: writes wait for space");
+    seams_.clock->call_after(
+        kDiskFullRetry,
+        [weak = weak_from_this(),
+         waiting = std::make_shared<std::vector<PersistUnderWay>>(std::move(persists))] {
+          const auto self = weak.lock();
+          if (self && !self->fenced_ && !self->failed_ && self->state_ != State::kStopped)
+            self->commit_log(std::move(*waiting));
+        });
+    return;
+  }
   if (!result) {
     fence("the log could not be written: " + result.error().message());
     return;
   }
+  if (std::exchange(disk_full_, false)) log_line(LogLine::Level::kInfo, "the disk has space again");
   for (PersistUnderWay& p : persists) p.replica->persisted(p.token, std::move(p.messages_after));
   pump();
 }

@@ -57,10 +57,9 @@ std::string World::digest(NodeId id, raft::GroupId group) {
 
 bool World::converged() {
   std::map<raft::GroupId, raft::Index> applied;
-  std::vector<NodeId> ids;
+  std::map<raft::GroupId, std::vector<NodeId>> members;
   for (const auto& [id, member] : members_) {
     if (!member.life) continue;
-    ids.push_back(id);
     const auto groups = member.life->node->groups();
     if (groups.empty()) return false;
     for (const Node::GroupStatus& status : groups) {
@@ -69,9 +68,10 @@ bool World::converged() {
           status.applied != status.last) {
         return false;
       }
+      members[status.group].push_back(id);
     }
   }
-  for (const auto& [group, index] : applied) {
+  for (const auto& [group, ids] : members) {
     for (const NodeId id : ids) {
       const std::string one = digest(id, group);
       if (one.empty() || one != digest(ids.front(), group)) return false;

@@ -13,6 +13,7 @@ namespace cairn::kv::sim {
 namespace {
 
 constexpr std::size_t kLogLinesMax = 400;
+constexpr const char* kPowerWent = "the power went during the start";
 
 std::string address_of(NodeId id) {
   return "127.0.0.1:" + std::to_string(9000 + id);
@@ -101,7 +102,7 @@ Result<void> World::start(NodeId id) {
   const Result<void> started = opened ? member.life->node->start() : Result<void>(opened.error());
   opened = Error();  // lets go of the node
   trace_.add(started.has_value() ? 1 : 0);
-  if (look_for_power_cut(id)) return Error(Errc::kIo, "the power went during the start");
+  if (look_for_power_cut(id)) return Error(Errc::kIo, kPowerWent);
   if (!started) {
     note(id, {LogLine::Level::kError, "does not start: " + started.error().message()});
     end_life(id, false);
@@ -201,6 +202,10 @@ void World::disarm(NodeId id) {
   member.power_cut_at = 0;
   member.disk.drop_on_failed_sync(true);
   member.disk.clear_faults();
+}
+
+bool World::was_power_cut(const Error& error) {
+  return error.detail == kPowerWent;
 }
 
 bool World::power_is_gone(const Member& member) {

@@ -67,6 +67,8 @@ class World {
   // --- nodes ------------------------------------------------------------------------------------
   /// Opens the node over its disk and starts it. The error is Node::open's or Node::start's.
   [[nodiscard]] Result<void> start(NodeId id);
+  /// Was it a power cut that ended the start? Then the disk is as that left it.
+  [[nodiscard]] static bool was_power_cut(const Error& error);
   void start_all();  // a refused start is a failure of the world
   [[nodiscard]] bool running(NodeId id) const;
   [[nodiscard]] std::vector<NodeId> running() const;

@@ -24,8 +24,9 @@ class Writers {
   [[nodiscard]] std::size_t acknowledged() const { return acknowledged_.size(); }
   /// Every acknowledged write is there, read at `at`, and none that was promised not to be.
   void check(NodeId at) {
+    const auto before = acknowledged_;  // the last ones may still be under way
     const std::map<std::string, std::string> there = read_all(at);
-    for (const auto& [key, value] : acknowledged_) {
+    for (const auto& [key, value] : before) {
       const auto found = there.find(key);
       if (found == there.end()) {
         ADD_FAILURE() << key << " was acknowledged, and is lost";

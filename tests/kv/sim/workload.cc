@@ -146,13 +146,17 @@ void Trouble::crash_one() {
   } else {
     world_.crash_at_change(victim, random_.between(1, 30), kind);
   }
+  start_later(victim);
+}
+
+void Trouble::start_later(NodeId victim) {
   const Time pause(static_cast<std::int64_t>(random_.between(1'000, 1'500'000)));
   world_.at(world_.now() + pause, [this, victim] {
     if (world_.running(victim) || ended_) return;
-    if (auto started = world_.start(victim); !started) {
-      world_.fail("node " + std::to_string(victim) +
-                  " does not start: " + started.error().message());
-    }
+    const auto started = world_.start(victim);
+    if (started) return;
+    if (World::was_power_cut(started.error())) return start_later(victim);
+    world_.fail("node " + std::to_string(victim) + " does not start: " + started.error().message());
   });
 }
 

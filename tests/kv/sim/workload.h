@@ -67,6 +67,7 @@ class Trouble {
  private:
   void next();
   void crash_one();
+  void start_later(NodeId victim);
   void cut_some();
 
   World& world_;
