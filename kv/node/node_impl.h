@@ -83,8 +83,9 @@ class NodeImpl final : public Node,
   void tick();
   void schedule_pump();
   void pump();
-  void commit_log(std::vector<PersistUnderWay> persists);
-  void log_committed(std::vector<PersistUnderWay> persists, const wal::Result<void>& result);
+  void commit_log(std::function<void()> durable);
+  void wait_for_space(std::function<void()> durable);
+  void log_committed(std::vector<PersistUnderWay> persists);
   void entries_applied(std::vector<ApplyResult> results);
   void upkeep();
   void trim(Replica& replica);
@@ -159,7 +160,7 @@ class NodeImpl final : public Node,
   void on_apply(std::function<void(Engine&)> work, std::function<void()> done) override;
   void flush_engine(std::function<void(bool)> done) override;
   void reset_log(raft::GroupId group, const raft::SnapshotMeta& meta,
-                 std::function<void(bool)> done) override;
+                 std::function<void()> done) override;
 
   // --- net::PeerEvents
   net::Hello make_hello(raft::NodeId to, net::Channel channel) override;

@@ -200,7 +200,11 @@ Result<raft::Restored> NodeImpl::restore(const EngineGroup& state, const wal::Re
     r.last_index = log->last_index;
     r.last_term = log->last_term;
   }
-  if (state.applied > r.last_index) {
+  // A log of an older leader may reach past the snapshot that took its place.
+  const bool replaced = state.installed_index == state.applied && state.applied > r.start_index &&
+                        state.applied <= r.last_index &&
+                        wal_->term_at(state.group, state.applied) != state.applied_term;
+  if (state.applied > r.last_index || replaced) {
     // The flip of an installed snapshot was the last thing before the stop: complete its reset.
     if (state.installed_index != state.applied)
       return Error(Errc::kCorrupt, where + ": the engine is ahead of the log, at " +
@@ -208,7 +212,12 @@ Result<raft::Restored> NodeImpl::restore(const EngineGroup& state, const wal::Re
                                        std::to_string(r.last_index));
     r.start_index = r.last_index = state.applied;
     r.start_term = r.last_term = state.applied_term;
-    r.hard_state.commit = std::max(r.hard_state.commit, state.applied);
+    r.hard_state.commit = state.applied;
+    // The leader's term may not have become durable before its snapshot: no vote was cast in it.
+    if (r.hard_state.term < r.last_term) {
+      r.hard_state.term = r.last_term;
+      r.hard_state.vote = raft::kNobody;
+    }
     wal_->reset(state.group, state.applied, state.applied_term,
                 raft::encode_configuration(state.config));
     return r;

@@ -74,54 +74,61 @@ void NodeImpl::pump() {
   }
   pump_scheduled_ = false;
   if (!dirty_.empty()) schedule_pump();
-  if (!persists.empty() && !fenced_) commit_log(std::move(persists));
+  if (!persists.empty() && !fenced_) {
+    auto shared = std::make_shared<std::vector<PersistUnderWay>>(std::move(persists));
+    commit_log([this, shared] { log_committed(std::move(*shared)); });
+  }
   if (peers_) peers_->flush();
   if (apply_) apply_->kick();
 }
 
-void NodeImpl::commit_log(std::vector<PersistUnderWay> persists) {
+/// Runs `durable` once all that was added to the log so far is on disk. A full disk only delays it;
+/// any other failure fences the node.
+void NodeImpl::commit_log(std::function<void()> durable) {
   wal_->commit([weak = weak_from_this(),
-                persists = std::make_shared<std::vector<PersistUnderWay>>(std::move(persists))](
-                   const wal::Result<void>& result) {
-    if (const auto self = weak.lock()) self->log_committed(std::move(*persists), result);
+                durable = std::move(durable)](const wal::Result<void>& result) mutable {
+    const auto self = weak.lock();
+    if (!self || self->fenced_ || self->failed_ || self->state_ == State::kStopped) return;
+    if (!result && result.error() == boost::system::errc::no_space_on_device &&
+        !self->wal_->fenced()) {
+      self->wait_for_space(std::move(durable));
+    } else if (!result) {
+      self->fence("the log could not be written: " + result.error().message());
+    } else {
+      if (std::exchange(self->disk_full_, false))
+        self->log_line(LogLine::Level::kInfo, "the disk has space again");
+      durable();
+    }
   });
 }
 
-void NodeImpl::log_committed(std::vector<PersistUnderWay> persists,
-                             const wal::Result<void>& result) {
-  if (fenced_ || failed_ || state_ == State::kStopped) return;
-  if (!result && result.error() == boost::system::errc::no_space_on_device && !wal_->fenced()) {
-    // Nothing of it was written: it waits for space, and new writes are refused meanwhile.
-    if (!std::exchange(disk_full_, true))
-      log_line(LogLine::Level::kError, "the disk is full: writes wait for space");
-    seams_.clock->call_after(
-        kDiskFullRetry,
-        [weak = weak_from_this(),
-         waiting = std::make_shared<std::vector<PersistUnderWay>>(std::move(persists))] {
-          const auto self = weak.lock();
-          if (self && !self->fenced_ && !self->failed_ && self->state_ != State::kStopped)
-            self->commit_log(std::move(*waiting));
-        });
-    return;
-  }
-  if (!result) {
-    fence("the log could not be written: " + result.error().message());
-    return;
-  }
-  if (std::exchange(disk_full_, false)) log_line(LogLine::Level::kInfo, "the disk has space again");
+/// Nothing of it was written: it stays in the log's queue, and new writes are refused meanwhile.
+void NodeImpl::wait_for_space(std::function<void()> durable) {
+  if (!std::exchange(disk_full_, true))
+    log_line(LogLine::Level::kError, "the disk is full: writes wait for space");
+  seams_.clock->call_after(kDiskFullRetry, [weak = weak_from_this(), durable]() mutable {
+    const auto self = weak.lock();
+    if (self && !self->fenced_ && !self->failed_ && self->state_ != State::kStopped)
+      self->commit_log(std::move(durable));
+  });
+}
+
+void NodeImpl::log_committed(std::vector<PersistUnderWay> persists) {
   for (PersistUnderWay& p : persists) p.replica->persisted(p.token, std::move(p.messages_after));
   pump();
 }
 
 void NodeImpl::write_log(raft::GroupId group, const raft::Persist& persist) {
   if (fenced_) return;
-  for (const raft::Entry& entry : persist.entries)
-    wal_->append(group, entry.index, entry.term, static_cast<std::uint8_t>(entry.kind),
-                 entry.data ? std::string_view(*entry.data) : std::string_view());
+  // The term first: of a batch that a power cut tore, a beginning is left, and a log must never be
+  // newer than its term. (A commit index past the log's end is a hint that the core cuts.)
   if (persist.hard_state) {
     const raft::HardState& h = *persist.hard_state;
     wal_->set_hard_state(group, {h.term, h.vote, h.commit});
   }
+  for (const raft::Entry& entry : persist.entries)
+    wal_->append(group, entry.index, entry.term, static_cast<std::uint8_t>(entry.kind),
+                 entry.data ? std::string_view(*entry.data) : std::string_view());
 }
 
 void NodeImpl::apply(raft::GroupId group, std::vector<raft::Entry> entries) {
@@ -254,14 +261,9 @@ void NodeImpl::flush_engine(std::function<void(bool)> done) {
 }
 
 void NodeImpl::reset_log(raft::GroupId group, const raft::SnapshotMeta& meta,
-                         std::function<void(bool)> done) {
+                         std::function<void()> done) {
   wal_->reset(group, meta.index, meta.term, raft::encode_configuration(meta.config));
-  wal_->commit([weak = weak_from_this(), done](const wal::Result<void>& result) {
-    const auto self = weak.lock();
-    if (!self || self->failed_ || self->state_ == State::kStopped) return;
-    if (!result) self->fence("the log could not be written: " + result.error().message());
-    done(result.has_value());
-  });
+  commit_log(std::move(done));
 }
 
 void NodeImpl::on_read(std::function<void()> work, std::function<void()> done) {

@@ -1,5 +1,6 @@
 #include "kv/node/reads.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -33,6 +34,12 @@ Error error_of(BarrierResult result) {
 
 Error engine_error(const boost::system::error_code& code) {
   return Error(Errc::kIo, "the engine could not read: " + code.message());
+}
+
+/// The engine publishes its revision after the write that carries it: the item may be newer.
+ReadResult read_result(Revision revision, std::optional<Item> item) {
+  if (item) revision = std::max(revision, item->mod_revision);
+  return {std::move(item), revision};
 }
 
 /// Counts a whole range in pages, so that no single step runs long or holds much.
@@ -85,10 +92,9 @@ void Reads::read_item(raft::GroupId group, std::string key, Callback<ReadResult>
     auto result = std::make_shared<Result<ReadResult>>(ReadResult{});
     host_.on_read(
         [engine, group, key = std::move(key), result] {
-          (*result)->revision = engine->revision(group);
           auto item = engine->get(group, key);
           if (item)
-            (*result)->item = std::move(*item);
+            *result = read_result(engine->revision(group), std::move(*item));
           else
             *result = engine_error(item.error());
         },
@@ -97,16 +103,14 @@ void Reads::read_item(raft::GroupId group, std::string key, Callback<ReadResult>
     return;
   }
   const Micros begun = host_.now();
-  ReadResult read;
-  read.revision = engine->revision(group);
+  const Revision revision = engine->revision(group);
   auto item = engine->get(group, key);
   get_cost_ += (host_.now() - begun - get_cost_) / 8;
   if (!item) {
     done(engine_error(item.error()));
     return;
   }
-  read.item = std::move(*item);
-  done(std::move(read));
+  done(read_result(revision, std::move(*item)));
 }
 
 void Reads::get_here(raft::GroupId group, std::string key, Freshness fresh, Micros deadline,

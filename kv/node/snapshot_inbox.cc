@@ -125,8 +125,8 @@ void SnapshotInbox::finish(const std::shared_ptr<Install>& install) {
 void SnapshotInbox::flipped(const std::shared_ptr<Install>& install, const EngineGroup& state) {
   host_.flush_engine([this, install, state](bool flushed) {
     if (!flushed || !current(install)) return;  // the engine failed: the node is fenced
-    host_.reset_log(state.group, install->meta, [this, install, state](bool durable) {
-      if (!durable || !current(install)) return;
+    host_.reset_log(state.group, install->meta, [this, install, state] {
+      if (!current(install)) return;
       ++counters_.installed;
       if (Replica* replica = host_.replica(state.group))
         replica->snapshot_installed(install->from, install->meta, state);

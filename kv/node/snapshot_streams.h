@@ -30,9 +30,9 @@ class SnapshotHost {
   virtual void on_apply(std::function<void(Engine&)> work, std::function<void()> done) = 0;
   /// Flushes the engine; done(true) on home once all that is applied now is on disk.
   virtual void flush_engine(std::function<void(bool)> done) = 0;
-  /// Resets the group's log to begin after the snapshot; done(true) on home once durable.
+  /// Resets the group's log to begin after the snapshot; `done` on home once durable.
   virtual void reset_log(raft::GroupId group, const raft::SnapshotMeta& meta,
-                         std::function<void(bool)> done) = 0;
+                         std::function<void()> done) = 0;
 };
 
 struct SnapshotCounters {

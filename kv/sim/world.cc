@@ -82,6 +82,18 @@ Options World::options_for(NodeId id) {
   return options;
 }
 
+Result<void> World::open_node(Member& member, const Options& options) {
+  try {
+    auto opened = Node::open(seams_of(member), options);
+    if (!opened) return opened.error();
+    member.life->node = std::move(*opened);
+    return member.life->node->start();
+  } catch (const std::exception& e) {  // the host's edge
+    fail("node " + std::to_string(options.node_id) + ", start: exception: " + e.what());
+    return Error(Errc::kInternal, e.what());
+  }
+}
+
 Result<void> World::start(NodeId id) {
   Member& member = members_.at(id);
   if (member.life) throw std::logic_error("sim: the node runs already");
@@ -97,10 +109,7 @@ Result<void> World::start(NodeId id) {
     end_life(id, false);
     return valid.error();
   }
-  auto opened = Node::open(seams_of(member), options);
-  if (opened) member.life->node = *opened;
-  const Result<void> started = opened ? member.life->node->start() : Result<void>(opened.error());
-  opened = Error();  // lets go of the node
+  const Result<void> started = open_node(member, options);
   trace_.add(started.has_value() ? 1 : 0);
   if (look_for_power_cut(id)) return Error(Errc::kIo, kPowerWent);
   if (!started) {

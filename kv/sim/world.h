@@ -157,6 +157,7 @@ class World {
 
   void step();
   [[nodiscard]] NodeSeams seams_of(Member& member);
+  [[nodiscard]] Result<void> open_node(Member& member, const Options& options);
   [[nodiscard]] Options options_for(NodeId id);
   [[nodiscard]] static bool power_is_gone(const Member& member);
   /// True if a power cut came, and was carried out.

@@ -202,18 +202,23 @@ TEST_F(ApplyTest, AnyBytes_AreAnsweredAndNeverStopTheGroup) {
   EXPECT_FALSE(run(put("still", "here")).error);
 }
 
-TEST_F(ApplyTest, NewerEntry_InABatch_LeavesNoTrace) {
+TEST_F(ApplyTest, NewerEntryOrCommand_InABatch_LeavesNoTrace) {
   run(put("k", "before"));
-  std::string newer = *entry_bytes(last_revision() + 1, put("k", "newer"));
-  newer[0] = 2;  // the entry's version
-  std::vector<ApplyItem> items;
-  items.push_back({kGroup, command_entry(2, last_revision() + 1, put("k", "after"))});
-  items.push_back({kGroup, command_entry(3, last_revision() + 2, put("k", "after"))});
-  items[1].entry.data = std::make_shared<const std::string>(newer);
-  const auto results = engine_->apply(items);
-  ASSERT_FALSE(results);
-  EXPECT_EQ(results.error(), EngineError::kUnknownCommand);
-  EXPECT_EQ(group().applied, 1u);
+  // Where the entry's version stands, and the command's: behind the head of 32 bytes, the message's
+  // segment table and its root pointer.
+  for (const std::size_t version_at : {0, 32 + 8 + 8}) {
+    std::string newer = *entry_bytes(last_revision() + 1, put("k", "newer"));
+    ASSERT_EQ(newer[version_at], 1);
+    newer[version_at] = 2;
+    std::vector<ApplyItem> items;
+    items.push_back({kGroup, command_entry(2, last_revision() + 1, put("k", "after"))});
+    items.push_back({kGroup, command_entry(3, last_revision() + 2, put("k", "after"))});
+    items[1].entry.data = std::make_shared<const std::string>(newer);
+    const auto results = engine_->apply(items);
+    ASSERT_FALSE(results) << version_at;
+    EXPECT_EQ(results.error(), EngineError::kUnknownCommand);
+    EXPECT_EQ(group().applied, 1u);
+  }
   EXPECT_EQ(value("k"), "before");
   EXPECT_FALSE(run(put("k", "on")).error);  // other groups, and this one by a newer program, go on
 }

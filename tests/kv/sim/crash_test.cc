@@ -67,7 +67,7 @@ class Writers {
       } else if (done.answer->error().committed == Committed::kNo) {
         never_.push_back(key);
       }
-      story_.world.at(story_.world.now() + Time(done.ok() ? 100 : 20'000),
+      story_.world.at(story_.world.now() + Time(done.ok() ? 1'000 : 20'000),
                       [this, writer] { write(writer); });
     };
   }
@@ -155,6 +155,33 @@ TEST(SimCrash, OneAfterTheOther_UnderWrites_NothingAcknowledgedIsLost) {
     ASSERT_TRUE(story.ready());
     EXPECT_GT(writers.acknowledged(), 100u);
     writers.check(random.between(1, 3));
+    story.converge();
+  }
+}
+
+TEST(SimCrash, NewTermAndItsEntries_TornOnTheirWayToTheDisk_DoNotStopTheNextStart) {
+  for (const std::uint64_t seed : seeds(60)) {
+    Story story(seed, 5, [](Options& o) {
+      tiny(o);
+      o.replicas = 5;
+    });
+    ASSERT_TRUE(story.up());
+    const NodeId leader = story.leader_up();
+    const NodeId behind = story.other_than(leader);
+    const NodeId writer = leader == 5 ? 4 : 5;
+    ASSERT_TRUE(story.put(writer, "k", "before"));
+    story.world.isolate(behind);
+    story.world.crash(leader, CrashKind::kProcess);
+    for (int i = 0; i < 3; ++i) {
+      ASSERT_TRUE(story.put_until_ok(writer, "k" + std::to_string(i), std::string(3'000, 'v')));
+    }
+    // The first words of the new term that reach it are cut in the middle.
+    story.world.crash_at_change(behind, 1 + seed % 3, CrashKind::kPowerTorn);
+    story.world.rejoin(behind);
+    story.world.run_until([&] { return !story.world.running(behind); }, seconds{5});
+    story.world.crash(behind, CrashKind::kPowerTorn);
+    ASSERT_TRUE(story.up());
+    EXPECT_EQ(story.get(behind, "k2"), std::string(3'000, 'v'));
     story.converge();
   }
 }

@@ -16,9 +16,10 @@ namespace cairn::kv::sim {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-/// 1 .. count, or the one that CAIRN_SEED names.
+/// 1 .. count; CAIRN_SEED=N tells the story of that seed alone, CAIRN_SEEDS=N those of 1 .. N.
 inline std::vector<std::uint64_t> seeds(std::uint64_t count) {
   if (const char* one = std::getenv("CAIRN_SEED")) return {std::strtoull(one, nullptr, 10)};
+  if (const char* many = std::getenv("CAIRN_SEEDS")) count = std::strtoull(many, nullptr, 10);
   std::vector<std::uint64_t> all;
   for (std::uint64_t seed = 1; seed <= count; ++seed) all.push_back(seed);
   return all;
