@@ -70,13 +70,12 @@ def check_tests_do_not_sleep(source):
 
 
 _LAMBDA = re.compile(r"(?<![\w\])])\s*\[[^\[\]]+\]\s*(?:[({]|mutable\b)")
+_BRACED = re.compile(r"[(,]\s*(?:[\w:]+(?:<[^<>]*>)?)?\s*\{")
 
 
-def check_co_await(source):
-    """gcc 12 destroys the captures of a lambda inside a co_await expression twice."""
-    if not source.is_cpp:
-        return
-    for match in re.finditer(r"\bco_await\b", source.code):
+def _expressions_of(source, word):
+    """Where the word stands, and where the expression behind it ends."""
+    for match in re.finditer(rf"\b{word}\b", source.code):
         depth = 0
         end = match.end()
         while end < len(source.code):
@@ -88,12 +87,19 @@ def check_co_await(source):
             if depth < 0 or (c == ";" and depth == 0):
                 break
             end += 1
-        if _LAMBDA.search(source.code, match.end(), end):
-            yield Finding(
-                source,
-                source.line_of(match.start()),
-                "name the lambda before the co_await: its captures would be destroyed twice",
-            )
+        yield match.start(), source.code[match.end() : end]
+
+
+def check_co_await(source):
+    """gcc 12 destroys twice, inside a co_await expression, the captures of a lambda and what braces
+    make of an aggregate."""
+    if not source.is_cpp:
+        return
+    for at, expression in _expressions_of(source, "co_await"):
+        for pattern, what in ((_LAMBDA, "lambda"), (_BRACED, "braced argument")):
+            if pattern.search(expression):
+                advice = f"name the {what} before the co_await: gcc 12 would destroy it twice"
+                yield Finding(source, source.line_of(at), advice)
 
 
 def check_size(source):

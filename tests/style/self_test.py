@@ -115,6 +115,9 @@ class Planted(unittest.TestCase):
         check = rules.check_co_await
         self.refused(check, "http/a.cc", "co_await run([this] { go(); }, use_awaitable);", "lambda")
         self.refused(check, "http/a.cc", "co_await run(\n  x, [&](int i) { go(i); });", "lambda")
+        self.refused(check, "http/a.cc", "co_await put(s, k, {}, token);", "braced")
+        self.refused(check, "http/a.cc", "co_await put(Options{.a = 1}, token);", "braced")
+        self.allowed(check, "http/a.cc", "co_await put(s, Options(), token); f(s, {});")
         self.allowed(check, "http/a.cc", "co_await run([] { go(); }, use_awaitable);")
         self.allowed(check, "http/a.cc", "co_await read(buffers[i], sizes[j](2));")
         self.allowed(check, "http/a.cc", "co_await x; auto f = [this] { go(); };")

@@ -16,15 +16,19 @@ namespace {
 namespace asio = boost::asio;
 using cairn::kv::Store;
 
+// Options have names here, or are made with parentheses: gcc 12 destroys twice what braces make of
+// an aggregate inside a co_await expression.
 asio::awaitable<bool> write_here_read_there(Store& here, Store& there) {
-  auto put = co_await cairn::kv::async_put(here, "city", "Oslo", {}, asio::use_awaitable);
+  const cairn::kv::WriteOptions write;
+  auto put = co_await cairn::kv::async_put(here, "city", "Oslo", write, asio::use_awaitable);
   if (put.has_error() || !put->created) co_return false;
-  auto got = co_await cairn::kv::async_get(there, "city", {}, asio::use_awaitable);
+  auto got =
+      co_await cairn::kv::async_get(there, "city", cairn::kv::ReadOptions(), asio::use_awaitable);
   if (got.has_error() || !got->item || got->item->value != "Oslo") co_return false;
   cairn::kv::ScanOptions all;
   auto scan = co_await cairn::kv::async_scan(there, all, asio::use_awaitable);
   if (scan.has_error() || scan->items.size() != 1) co_return false;
-  auto removed = co_await cairn::kv::async_remove(there, "city", {}, asio::use_awaitable);
+  auto removed = co_await cairn::kv::async_remove(there, "city", write, asio::use_awaitable);
   co_return removed.has_value() && removed->deleted;
 }
 
