@@ -6,6 +6,7 @@
 namespace cairn::kv {
 namespace {
 
+constexpr Micros kFarewell = std::chrono::milliseconds{20};
 constexpr Micros kDrainMax = std::chrono::milliseconds{800};
 constexpr Micros kHandOverMax = std::chrono::milliseconds{300};
 constexpr Micros kFlushMax = std::chrono::milliseconds{900};
@@ -43,7 +44,10 @@ void NodeImpl::fence(const std::string& why) {
   end_all_calls(error);
   outbox_.stop();
   inbox_.stop();
-  if (peers_) peers_->stop();
+  // What says so leaves at the end of this turn; only then do the connections close.
+  seams_.clock->call_after(kFarewell, [weak = weak_from_this()] {
+    if (const auto self = weak.lock(); self && self->peers_) self->peers_->stop();
+  });
   report(error);
 }
 

@@ -6,7 +6,6 @@ stages_failed=0
 stages_skipped=0
 stages_began=$SECONDS
 stages_broken_build=''
-mkdir -p "$root/build/logs"
 
 # skip WHY: called by a stage that cannot run here.
 skip() {
@@ -30,6 +29,7 @@ stage() {
   local slug log began status seconds
   slug=$(printf '%s' "$name" | tr -c 'A-Za-z0-9\n' '-')
   log=$root/build/logs/$slug.log
+  mkdir -p "$root/build/logs"
   rm -f "$root/build/logs/.skipped"
   printf '%-28s ' "$name"
   if [ -n "$stages_broken_build" ] && [[ $name != *build* ]]; then
