@@ -43,7 +43,7 @@ class Host : public std::enable_shared_from_this<Host> {
   template <class F>
   void call_out(F&& callback) noexcept {
     const bool here = loop_.on_loop_thread();
-    callbacks_on_stack_ += here ? 1 : 0;
+    if (here) ++callbacks_on_stack_;
     try {
       callback();
     } catch (const std::exception& e) {
@@ -51,7 +51,7 @@ class Host : public std::enable_shared_from_this<Host> {
     } catch (...) {
       log_error("not a std::exception");
     }
-    callbacks_on_stack_ -= here ? 1 : 0;
+    if (here) --callbacks_on_stack_;
   }
 
   /// A view that stop() takes back.

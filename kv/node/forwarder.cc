@@ -9,7 +9,9 @@ namespace {
 constexpr Micros kReplyTimeout = std::chrono::milliseconds{1000};
 constexpr Micros kRetryAfter = std::chrono::milliseconds{20};
 constexpr unsigned kRedirectsMax = 3;
-constexpr std::size_t kCallsUnderWayMax = 512;  // below Engine's unacknowledged answers a session
+// From the oldest call not ended to the newest numbered: below the answers that an engine keeps of
+// a session, so that one slow call never makes it refuse the others.
+constexpr std::uint64_t kWindow = 512;
 constexpr std::size_t kQueueBytesMax = 32u << 20;
 constexpr std::size_t kQueueMax = 16'384;
 
@@ -17,6 +19,11 @@ std::size_t bytes_of(const Command& command) {
   std::size_t n = sizeof(Command) + command.prefix.size() + command.idempotency_key.size();
   for (const Operation& op : command.operations) n += op.key.size() + op.value.size() + 64;
   return n;
+}
+
+/// Refusals that a session does not remember: sent again under its number, the command may be done.
+bool unrecorded(const Answer& answer) {
+  return answer.error && (*answer.error == Errc::kOverloaded || answer.wrong_epoch);
 }
 
 }  // namespace
@@ -62,11 +69,16 @@ void Forwarder::open(raft::GroupId group, Session& session) {
   const std::uint64_t epoch = ++session.epoch;
   const raft::NodeId to = target(group, session.opening_attempts++);
   if (to == raft::kNobody) return;  // the next tick tries again
-  session.opening =
+  session.opening = true;
+  const bool sent =
       host_.send_write(to, group, encode_command(command), session.opening_since + kReplyTimeout,
                        [this, group, epoch](Result<Answer> answer, raft::NodeId from) {
                          opened(group, epoch, std::move(answer), from);
                        });
+  if (!sent && session.epoch == epoch) {
+    session.opening = false;
+    host_.redirected(group, to, raft::kNobody);
+  }
 }
 
 void Forwarder::opened(raft::GroupId group, std::uint64_t epoch, Result<Answer> answer,
@@ -85,14 +97,21 @@ void Forwarder::opened(raft::GroupId group, std::uint64_t epoch, Result<Answer> 
 }
 
 void Forwarder::number_waiting(raft::GroupId group, Session& session) {
-  while (!session.unnumbered.empty() && session.calls.size() < kCallsUnderWayMax) {
+  if (session.numbering) return;
+  session.numbering = true;
+  const auto room = [&] {
+    return session.calls.empty() || session.next_sequence - session.calls.begin()->first < kWindow;
+  };
+  // No more than wait now: a callback that submits again at once must not keep this turn for ever.
+  for (std::size_t left = session.unnumbered.size(); left > 0 && session.open; --left) {
+    if (session.unnumbered.empty() || !room()) break;
     std::shared_ptr<Call> call = std::move(session.unnumbered.front());
     session.unnumbered.pop_front();
     call->sequence = session.next_sequence++;
     session.calls.emplace(call->sequence, call);
     attempt(group, session, call);
-    if (!session.open) return;
   }
+  session.numbering = false;
 }
 
 void Forwarder::attempt(raft::GroupId group, Session& session, const std::shared_ptr<Call>& call) {
@@ -118,19 +137,22 @@ void Forwarder::answered(raft::GroupId group, const std::shared_ptr<Call>& call,
                          std::uint64_t attempt_id, Result<Answer> answer, raft::NodeId from) {
   Session& session = sessions_[group];
   const auto found = session.calls.find(call->sequence);
-  if (found == session.calls.end() || found->second != call || call->attempt_id != attempt_id) {
-    return;  // ended, or tried again meanwhile
-  }
+  if (found == session.calls.end() || found->second != call) return;  // ended
+  // What was done under this number is the answer, whichever attempt it came by. Anything else that
+  // an earlier attempt met says nothing of the newest one.
+  const bool final = answer && !answer->session_unknown && !unrecorded(*answer);
+  if (!final && call->attempt_id != attempt_id) return;
   call->under_way = false;
-  if (answer) {
-    if (answer->session_unknown) {
-      session_lost(group, session, call);
-    } else {
-      finish(session, call, std::move(answer));
-      number_waiting(group, session);
-    }
+  if (answer && answer->session_unknown) {
+    session_lost(group, session);
     return;
   }
+  if (final || (answer && !call->maybe_done)) {
+    finish(session, call, std::move(answer));
+    number_waiting(group, session);
+    return;
+  }
+  if (answer) return;  // the clock decides: an earlier attempt may yet arrive and be done
   const Error& error = answer.error();
   if (error.committed == Committed::kUnknown) {
     call->maybe_done = true;
@@ -146,39 +168,46 @@ void Forwarder::answered(raft::GroupId group, const std::shared_ptr<Call>& call,
     attempt(group, session, call);
 }
 
-void Forwarder::session_lost(raft::GroupId group, Session& session,
-                             const std::shared_ptr<Call>& call) {
+void Forwarder::session_lost(raft::GroupId group, Session& session) {
   // Expired, or never opened there: this session's calls were not executed, but for those whose
   // earlier attempts may have been.
   const std::vector<std::pair<std::uint64_t, std::shared_ptr<Call>>> calls(session.calls.begin(),
                                                                            session.calls.end());
-  (void)call;
   session.calls.clear();
   session.open = false;
   session.opening = false;
   session.client = 0;
   ++session.epoch;
+  std::vector<std::shared_ptr<Call>> unknown;
   for (auto it = calls.rbegin(); it != calls.rend(); ++it) {
     const std::shared_ptr<Call>& c = it->second;
     if (c->maybe_done || c->under_way) {
-      session.bytes -= c->bytes;
-      --waiting_;
-      c->done(Error(Errc::kOutcomeUnknown, "the session expired before the outcome was known",
-                    Committed::kUnknown));
+      unknown.push_back(c);
     } else {
       c->sequence = 0;
       ++c->attempt_id;
       session.unnumbered.push_front(c);
     }
   }
-  open(group, session);
+  for (const auto& c : unknown)
+    end(session, c,
+        Error(Errc::kOutcomeUnknown, "the session expired before the outcome was known",
+              Committed::kUnknown));
+  if (!session.open && !session.unnumbered.empty()) open(group, session);
+}
+
+void Forwarder::end(Session& session, const std::shared_ptr<Call>& call, Result<Answer> result) {
+  const Done done = std::exchange(call->done, nullptr);
+  if (!done) return;
+  session.bytes -= call->bytes;
+  --waiting_;
+  done(std::move(result));
 }
 
 void Forwarder::finish(Session& session, const std::shared_ptr<Call>& call, Result<Answer> result) {
-  session.calls.erase(call->sequence);
-  session.bytes -= call->bytes;
-  --waiting_;
-  call->done(std::move(result));
+  const auto found = session.calls.find(call->sequence);
+  if (found != session.calls.end() && found->second == call) session.calls.erase(found);
+  end(session, call, std::move(result));
 }
 
 Error Forwarder::deadline_error(const Call& call) {
@@ -201,8 +230,11 @@ void Forwarder::leader_known(raft::GroupId group) {
   std::vector<std::shared_ptr<Call>> idle;
   for (const auto& [sequence, call] : session.calls)
     if (!call->under_way) idle.push_back(call);
-  for (const auto& call : idle)
-    if (session.calls.count(call->sequence) != 0 && !call->under_way) attempt(group, session, call);
+  for (const auto& call : idle) {
+    const auto found = session.calls.find(call->sequence);
+    if (found != session.calls.end() && found->second == call && !call->under_way)
+      attempt(group, session, call);
+  }
 }
 
 void Forwarder::tick() {
@@ -224,13 +256,10 @@ void Forwarder::tick() {
       late_unnumbered.push_back(call);
       return true;
     });
-    for (const auto& call : late_unnumbered) {
-      session.bytes -= call->bytes;
-      --waiting_;
-      call->done(deadline_error(*call));
-    }
+    for (const auto& call : late_unnumbered) end(session, call, deadline_error(*call));
     for (const auto& call : again) {
-      if (session.calls.count(call->sequence) == 0) continue;
+      const auto found = session.calls.find(call->sequence);
+      if (found == session.calls.end() || found->second != call) continue;
       if (call->under_way) call->maybe_done = true;  // no reply: its fate is open
       call->redirects = 0;
       attempt(group, session, call);
@@ -250,13 +279,12 @@ void Forwarder::end_all(const Error& error) {
     calls.insert(calls.end(), session.unnumbered.begin(), session.unnumbered.end());
     session.calls.clear();
     session.unnumbered.clear();
-    session.bytes = 0;
     for (const auto& call : calls) {
-      --waiting_;
       if (call->maybe_done || call->under_way)
-        call->done(Error(Errc::kOutcomeUnknown, "this node is stopping", Committed::kUnknown));
+        end(session, call,
+            Error(Errc::kOutcomeUnknown, "this node is stopping", Committed::kUnknown));
       else
-        call->done(error);
+        end(session, call, error);
     }
   }
 }

@@ -63,7 +63,7 @@ class Forwarder {
     bool under_way = false;
     bool maybe_done = false;  // an attempt's fate is unknown
     std::size_t bytes = 0;
-    Done done;
+    Done done;  // null once it has ended
   };
   struct Session {
     std::uint64_t client = 0;
@@ -71,6 +71,7 @@ class Forwarder {
     bool opening = false;
     Micros opening_since{0};
     unsigned opening_attempts = 0;
+    bool numbering = false;   // number_waiting() is at work: an answer inside it only makes room
     std::uint64_t epoch = 0;  // of this object; late answers to an older one are ignored
     std::uint64_t next_sequence = 1;
     std::map<std::uint64_t, std::shared_ptr<Call>> calls;  // numbered, not ended
@@ -84,7 +85,9 @@ class Forwarder {
   void attempt(raft::GroupId group, Session& session, const std::shared_ptr<Call>& call);
   void answered(raft::GroupId group, const std::shared_ptr<Call>& call, std::uint64_t attempt_id,
                 Result<Answer> answer, raft::NodeId from);
-  void session_lost(raft::GroupId group, Session& session, const std::shared_ptr<Call>& call);
+  void session_lost(raft::GroupId group, Session& session);
+  /// Ends a call that is in no queue any more; once, whatever the callbacks before it did.
+  void end(Session& session, const std::shared_ptr<Call>& call, Result<Answer> result);
   void finish(Session& session, const std::shared_ptr<Call>& call, Result<Answer> result);
   raft::NodeId target(raft::GroupId group, unsigned attempt) const;
   static Error deadline_error(const Call& call);

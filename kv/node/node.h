@@ -36,12 +36,14 @@ struct NodeSeams {
 };
 
 /// A frozen, linearizable-when-taken view of the partitions replicated here; any thread.
-class FrozenView {
+class PartitionsView {
  public:
-  virtual ~FrozenView() = default;
+  virtual ~PartitionsView() = default;
   [[nodiscard]] virtual Result<std::optional<Item>> get(std::string_view key) const = 0;
   [[nodiscard]] virtual Result<ScanResult> scan(const ScanOptions& options) const = 0;
 };
+/// The host's word for it. (Not the class's name: kv/engine has a class FrozenView of its own.)
+using FrozenView = PartitionsView;
 
 class Node {
  public:

@@ -1,15 +1,16 @@
-// Calls of clients: checks, the one choke point of writes, and the way to the partition.
+// Writes of clients: checks, the one choke point of writes, and the way to the partition.
 #include <algorithm>
 #include <utility>
 
+#include "kv/command/limits.h"
 #include "kv/node/node_impl.h"
 #include "kv/node/scans.h"
-#include "kv/range.h"
 
 namespace cairn::kv {
 namespace {
 
 constexpr std::size_t kIdempotencyKeyMax = 256;
+constexpr std::chrono::milliseconds kTimeoutMax = std::chrono::hours{24};
 
 Error no_leader() {
   Error e(Errc::kNoLeader, "the partition has no leader that this node can reach");
@@ -85,7 +86,7 @@ std::optional<Error> NodeImpl::check_key(std::string_view key) const {
 }
 
 Micros NodeImpl::deadline_of(std::chrono::milliseconds timeout) const {
-  return now() + (timeout.count() > 0 ? timeout : options_.timeout);
+  return now() + (timeout.count() > 0 ? std::min(timeout, kTimeoutMax) : options_.timeout);
 }
 
 /// Every write passes here, whatever door it came in by: the place where rights will be checked.
@@ -224,10 +225,16 @@ void NodeImpl::write(WriteBatch batch, WriteOptions options, Callback<BatchResul
 
 namespace {
 
+/// A cursor is the client's word: its key becomes part of a command (hazard Z3).
+bool cursor_fits(const ScanCursor& cursor, std::string_view prefix) {
+  return cursor.key.empty() || (cursor.key.size() <= kCommandKeyBytesMax &&
+                                cursor.key.compare(0, prefix.size(), prefix) == 0);
+}
+
 /// A prefix delete on its way through the partitions.
 struct PrefixDelete {
   std::string prefix;
-  Cursor at;
+  ScanCursor at;
   std::uint32_t left = 0;
   RemovePrefixResult result;
   Callback<RemovePrefixResult> done;
@@ -241,10 +248,11 @@ void NodeImpl::remove_prefix(std::string prefix, RemovePrefixOptions options,
     done(std::move(*refused));
     return;
   }
-  const auto cursor =
-      options.cursor.empty() ? std::optional<Cursor>(Cursor{}) : decode_cursor(options.cursor);
+  const auto cursor = options.cursor.empty() ? std::optional<ScanCursor>(ScanCursor{})
+                                             : decode_cursor(options.cursor);
   if (options.limit < 1 || options.limit > 10'000 || prefix.empty() || !cursor ||
-      cursor->partition >= routes_.partitions() || prefix.size() > options_.key_bytes_max) {
+      cursor->partition >= routes_.partitions() || prefix.size() > options_.key_bytes_max ||
+      !cursor_fits(*cursor, prefix)) {
     done(Error(Errc::kBadRequest,
                prefix.empty() ? "a prefix is needed"
                               : "limit must be 1 to 10000, and cursor one of this store's"));
@@ -280,8 +288,8 @@ void NodeImpl::remove_prefix(std::string prefix, RemovePrefixOptions options,
              job->result.revision = std::max(job->result.revision, answer->revision);
              job->left -=
                  std::min<std::uint32_t>(job->left, static_cast<std::uint32_t>(answer->deleted));
-             job->at = answer->more ? Cursor{job->at.partition, answer->last_key}
-                                    : Cursor{job->at.partition + 1, {}};
+             job->at = answer->more ? ScanCursor{job->at.partition, answer->last_key}
+                                    : ScanCursor{job->at.partition + 1, {}};
              if (job->at.partition >= routes_.partitions()) {
                job->done(std::move(job->result));
              } else if (job->left == 0 || answer->more) {
@@ -293,120 +301,6 @@ void NodeImpl::remove_prefix(std::string prefix, RemovePrefixOptions options,
            });
   };
   (*step)();
-}
-
-Result<Freshness> NodeImpl::freshness(const ReadOptions& options) const {
-  const Revision newest_sane = revision_at(seams_.clock->wall_ms() + kMinRevisionLeadMs);
-  if (options.min_revision > newest_sane) {
-    Revision newest = 0;
-    if (engine_)
-      for (const auto& [group, replica] : replicas_)
-        newest = std::max(newest, engine_->revision(group));
-    if (options.min_revision > newest + (kMinRevisionLeadMs << kRevisionCounterBits))
-      return Error(Errc::kBadRequest, "min_revision is further ahead than any clock here");
-  }
-  return Freshness{options.consistency == Consistency::kEventual, options.min_revision};
-}
-
-void NodeImpl::get(std::string key, ReadOptions options, Callback<ReadResult> done) {
-  if (auto bad = check_key(key)) {
-    done(std::move(*bad));
-    return;
-  }
-  const auto fresh = freshness(options);
-  if (failed_ || state_ != State::kServing || !fresh) {
-    done(fresh ? *refuse_write() : fresh.error());
-    return;
-  }
-  const raft::GroupId group = routes_.group_of(key);
-  reads_.get(group, std::move(key), *fresh, deadline_of(options.timeout), std::move(done));
-}
-
-void NodeImpl::scan(ScanOptions options, Callback<ScanResult> done) {
-  const auto fresh = freshness(options.read);
-  if (failed_ || state_ != State::kServing || !fresh) {
-    done(fresh ? *refuse_write() : fresh.error());
-    return;
-  }
-  std::vector<raft::GroupId> groups;
-  for (std::uint32_t p = 0; p < routes_.partitions(); ++p) groups.push_back(group_of_partition(p));
-  const Micros deadline = deadline_of(options.read.timeout);
-  scan_groups(
-      groups, std::move(options),
-      [this, fresh = *fresh, deadline](raft::GroupId group, EngineView::Range range,
-                                       Callback<PageReply> page) {
-        reads_.page(group, std::move(range), fresh, deadline, std::move(page));
-      },
-      std::move(done));
-}
-
-namespace {
-
-class LocalView final : public FrozenView {
- public:
-  LocalView(std::unique_ptr<EngineView> view, Routes routes)
-      : view_(std::move(view)), routes_(std::move(routes)) {}
-
-  Result<std::optional<Item>> get(std::string_view key) const override {
-    auto item = view_->get(routes_.group_of(key), key);
-    if (!item) return Error(Errc::kIo, item.error().message());
-    return std::move(*item);
-  }
-
-  Result<ScanResult> scan(const ScanOptions& options) const override {
-    auto range = range_of(options);
-    if (!range) return range.error();
-    if (options.count_only) range->limit = UINT64_MAX;
-    std::vector<PageReply> pages;
-    for (std::uint32_t p = 0; p < routes_.partitions(); ++p) {
-      const raft::GroupId group = group_of_partition(p);
-      auto page = view_->scan(group, *range);
-      if (!page) return Error(Errc::kIo, page.error().message());
-      pages.push_back({std::move(*page), view_->revision(group)});
-    }
-    return merge_pages(options, std::move(pages));
-  }
-
- private:
-  std::unique_ptr<EngineView> view_;
-  Routes routes_;
-};
-
-}  // namespace
-
-void NodeImpl::view(ReadOptions options, Callback<std::shared_ptr<const FrozenView>> done) {
-  const auto fresh = freshness(options);
-  if (failed_ || state_ != State::kServing || !fresh) {
-    done(fresh ? *refuse_write() : fresh.error());
-    return;
-  }
-  struct Job {
-    std::size_t missing = 0;
-    bool ended = false;
-  };
-  auto job = std::make_shared<Job>();
-  job->missing = routes_.partitions();
-  for (std::uint32_t p = 0; p < routes_.partitions(); ++p) {
-    if (replica(group_of_partition(p)) == nullptr) {
-      done(Error(Errc::kBadRequest, "partition " + std::to_string(p) + " has no replica here"));
-      return;
-    }
-  }
-  const Micros deadline = deadline_of(options.timeout);
-  for (std::uint32_t p = 0; p < routes_.partitions(); ++p) {
-    reads_.await(group_of_partition(p), *fresh, deadline,
-                 [this, job, done](std::optional<Error> error) {
-                   if (job->ended) return;
-                   if (error) {
-                     job->ended = true;
-                     done(std::move(*error));
-                   } else if (--job->missing == 0) {
-                     job->ended = true;
-                     done(std::shared_ptr<const FrozenView>(
-                         std::make_shared<LocalView>(engine_->view(), routes_)));
-                   }
-                 });
-  }
 }
 
 }  // namespace cairn::kv

@@ -64,8 +64,15 @@ void NodeImpl::fail(const std::string& what) {
 }
 
 void NodeImpl::stop(std::function<void()> done) {
-  if (state_ == State::kStopping || state_ == State::kStopped) {
+  if (state_ == State::kStopped) {
     done();
+    return;
+  }
+  if (state_ == State::kStopping) {
+    stopped_ = [first = std::move(stopped_), second = std::move(done)] {
+      first();
+      second();
+    };
     return;
   }
   const bool founded = state_ == State::kServing;

@@ -1,7 +1,7 @@
 // The node behind node.h: it owns the parts and joins them; each part asks it through a narrow host
 // interface. Split by concern: node_open.cc (directory, recovery), node_turn.cc (ticks, the pump),
-// node_clients.cc (calls), node_peers.cc (what peers say), node_views.cc (what people see),
-// node_end.cc (stop, fence, failure).
+// node_clients.cc (writes), node_reads.cc (reads), node_peers.cc (what peers say), node_views.cc
+// (what people see), node_end.cc (stop, fence, failure).
 #pragma once
 
 #include <deque>
@@ -102,6 +102,8 @@ class NodeImpl final : public Node,
   void not_proposed(raft::GroupId group, Micros deadline, const ProposeResult& result,
                     const std::function<void(Result<Answer>)>& done);
   void write_command(Command command, Micros deadline, std::function<void(Result<Answer>)> done);
+
+  // --- node_reads.cc
   [[nodiscard]] Result<Freshness> freshness(const ReadOptions& options) const;
 
   // --- node_peers.cc
@@ -155,6 +157,9 @@ class NodeImpl final : public Node,
   void on_read(std::function<void()> work, std::function<void()> done) override;
   void request(raft::NodeId to, net::Channel channel, RequestKind kind, std::string body,
                Micros deadline, std::function<void(std::optional<RpcReply>)> done) override;
+  /// False: not sent, and `done` is not kept.
+  bool try_request(raft::NodeId to, net::Channel channel, RequestKind kind, std::string body,
+                   Micros deadline, std::function<void(std::optional<RpcReply>)> done);
   bool send_bulk(raft::NodeId to, const net::PeerMessage& message) override;
   bool bulk_has_room(raft::NodeId to) const override;
   void on_apply(std::function<void(Engine&)> work, std::function<void()> done) override;

@@ -234,6 +234,7 @@ Result<raft::Restored> NodeImpl::restore(const EngineGroup& state, const wal::Re
   for (raft::Index next = from; next <= r.last_index;) {
     auto part = wal_->read_now(state.group, next, r.last_index, kTailBytes);
     if (!part) return data_error(part.error(), where + ": its log could not be read");
+    if (part->empty()) return Error(Errc::kCorrupt, where + ": its log ends too early");
     for (wal::LogEntry& e : *part)
       r.tail.push_back({e.index, e.term, static_cast<raft::EntryKind>(e.kind),
                         std::make_shared<const std::string>(std::move(e.data))});

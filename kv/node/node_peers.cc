@@ -1,5 +1,6 @@
 // What peers say: hellos, requests and their replies, gossip; and the transport's ups and downs.
 #include <algorithm>
+#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -62,40 +63,45 @@ bool NodeImpl::send_write(raft::NodeId to, raft::GroupId group, const std::strin
     });
     return true;
   }
-  if (!peers_ || !peers_->up(to, net::Channel::kControl)) return false;
-  request(to, net::Channel::kControl, RequestKind::kWrite, encode_write_request(group, command),
-          deadline, [this, group, to, done = std::move(done)](std::optional<RpcReply> reply) {
-            if (!reply) {
-              done(Error(Errc::kOutcomeUnknown, "the connection to the leader was lost",
-                         Committed::kUnknown),
-                   to);
-            } else if (auto* answer = std::get_if<Answer>(&*reply)) {
-              done(std::move(*answer), to);
-            } else if (auto* refusal = std::get_if<Refusal>(&*reply)) {
-              if (refusal->error.code == Errc::kNoLeader) redirected(group, to, refusal->leader);
-              done(std::move(refusal->error), to);
-            } else {
-              done(Error(Errc::kOutcomeUnknown, "a peer gave an answer of another kind",
-                         Committed::kUnknown),
-                   to);
-            }
-          });
-  return true;
+  return try_request(to, net::Channel::kControl, RequestKind::kWrite,
+                     encode_write_request(group, command), deadline,
+                     [this, group, to, done = std::move(done)](std::optional<RpcReply> reply) {
+                       if (!reply) {
+                         done(Error(Errc::kOutcomeUnknown, "the connection to the leader was lost",
+                                    Committed::kUnknown),
+                              to);
+                       } else if (auto* answer = std::get_if<Answer>(&*reply)) {
+                         done(std::move(*answer), to);
+                       } else if (auto* refusal = std::get_if<Refusal>(&*reply)) {
+                         if (refusal->error.code == Errc::kNoLeader)
+                           redirected(group, to, refusal->leader);
+                         done(std::move(refusal->error), to);
+                       } else {
+                         done(Error(Errc::kOutcomeUnknown, "a peer gave an answer of another kind",
+                                    Committed::kUnknown),
+                              to);
+                       }
+                     });
 }
 
 void NodeImpl::request(raft::NodeId to, net::Channel channel, RequestKind kind, std::string body,
                        Micros deadline, std::function<void(std::optional<RpcReply>)> done) {
+  if (!try_request(to, channel, kind, std::move(body), deadline, done)) done(std::nullopt);
+}
+
+bool NodeImpl::try_request(raft::NodeId to, net::Channel channel, RequestKind kind,
+                           std::string body, Micros deadline,
+                           std::function<void(std::optional<RpcReply>)> done) {
   net::Request message;
   message.id = ++last_request_;
   message.kind = static_cast<std::uint16_t>(kind);
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - now()).count();
-  message.deadline_ms = static_cast<std::uint32_t>(std::max<long long>(left, 1));
+  message.deadline_ms = static_cast<std::uint32_t>(
+      std::clamp<long long>(left, 1, std::numeric_limits<std::uint32_t>::max()));
   message.body = std::move(body);
-  if (!peers_ || !peers_->send(to, channel, net::PeerMessage(std::move(message)))) {
-    done(std::nullopt);
-    return;
-  }
+  if (!peers_ || !peers_->send(to, channel, net::PeerMessage(std::move(message)))) return false;
   requests_.emplace(last_request_, OutstandingRequest{to, channel, deadline, std::move(done)});
+  return true;
 }
 
 void NodeImpl::expire_requests() {
@@ -186,6 +192,10 @@ void NodeImpl::handle_write(raft::NodeId from, const net::Request& request) {
   Replica* r = replica(write->group);
   if (r == nullptr || !r->leads())
     return refuse(not_leading(r != nullptr ? r->core().leader() : routes_.leader(write->group)));
+  if (wal_->overloaded()) {
+    ++refused_["log"];
+    return refuse({Error(Errc::kOverloaded, "the log is behind"), 0});
+  }
   const Micros deadline =
       now() + std::min<Micros>(std::chrono::milliseconds(request.deadline_ms), kRequestDeadlineMax);
   r->propose(write->command, deadline, [this, from, id = request.id](ProposeResult result) {

@@ -32,6 +32,10 @@ void NodeImpl::tick() {
   if (state_ == State::kStopped) return;
   arm_tick();
   ++ticks_;
+  if (failed_) {  // a core that threw must not be used again
+    if (state_ == State::kStopping) stop_step();
+    return;
+  }
   for (auto& [group, replica] : replicas_) replica->tick();
   if (ticks_ % kTicksPerExpiry == 0) {
     for (auto& [group, replica] : replicas_) replica->expire();

@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "kv/node/scans.h"
+
 namespace cairn::kv {
 namespace {
 
@@ -12,6 +14,7 @@ constexpr Micros kLoopGetMax{200};
 constexpr Micros kAttemptTimeout = std::chrono::milliseconds{1000};
 constexpr Micros kRetryAfter = std::chrono::milliseconds{20};
 constexpr std::size_t kRemotesMax = 65'536;
+constexpr std::size_t kLocalsMax = 65'536;
 
 Error error_of(BarrierResult result) {
   switch (result) {
@@ -36,28 +39,16 @@ Error engine_error(const boost::system::error_code& code) {
   return Error(Errc::kIo, "the engine could not read: " + code.message());
 }
 
+Error too_many() {
+  Error e(Errc::kOverloaded, "too many reads wait for the disk");
+  e.retry_after_ms = 100;
+  return e;
+}
+
 /// The engine publishes its revision after the write that carries it: the item may be newer.
 ReadResult read_result(Revision revision, std::optional<Item> item) {
   if (item) revision = std::max(revision, item->mod_revision);
   return {std::move(item), revision};
-}
-
-/// Counts a whole range in pages, so that no single step runs long or holds much.
-boost::system::result<EngineView::Page> scan_fully(const EngineView& view, raft::GroupId group,
-                                                   EngineView::Range range) {
-  if (!range.count_only) return view.scan(group, range);
-  EngineView::Page total;
-  range.limit = 10'000;
-  for (;;) {
-    auto page = view.scan(group, range);
-    if (!page) return page;
-    total.count += page->count;
-    if (!page->more) return total;
-    if (range.reverse)
-      range.end = page->last_key;
-    else
-      range.start = page->last_key + '\0';
-  }
 }
 
 }  // namespace
@@ -86,20 +77,45 @@ void Reads::await(raft::GroupId group, Freshness fresh, Micros deadline,
   });
 }
 
-void Reads::read_item(raft::GroupId group, std::string key, Callback<ReadResult> done) {
+std::shared_ptr<Reads::Local> Reads::begin_local(Micros deadline, std::function<void(Error)> fail) {
+  if (locals_.size() >= kLocalsMax) return nullptr;
+  auto local = std::make_shared<Local>();
+  local->deadline = deadline;
+  local->fail = std::move(fail);
+  local->id = ++last_local_;
+  locals_.emplace(local->id, local);
+  return local;
+}
+
+bool Reads::end_local(const std::shared_ptr<Local>& local) {
+  locals_.erase(local->id);
+  return !local->ended.exchange(true);
+}
+
+void Reads::read_item(raft::GroupId group, std::string key, Micros deadline,
+                      Callback<ReadResult> done) {
   const std::shared_ptr<Engine> engine = host_.shared_engine();
   if (get_cost_ > kLoopGetMax) {
+    get_cost_ -= get_cost_ / 64;  // the loop gets another chance
+    const auto local = begin_local(deadline, done);
+    if (!local) {
+      done(too_many());
+      return;
+    }
     auto result = std::make_shared<Result<ReadResult>>(ReadResult{});
     host_.on_read(
-        [engine, group, key = std::move(key), result] {
+        [engine, group, key = std::move(key), local, result] {
+          if (local->ended) return;
+          const Revision revision = engine->revision(group);
           auto item = engine->get(group, key);
           if (item)
-            *result = read_result(engine->revision(group), std::move(*item));
+            *result = read_result(revision, std::move(*item));
           else
             *result = engine_error(item.error());
         },
-        [result, done = std::move(done)] { done(std::move(*result)); });
-    get_cost_ -= get_cost_ / 64;  // the loop gets another chance
+        [this, local, result, done = std::move(done)] {
+          if (end_local(local)) done(std::move(*result));
+        });
     return;
   }
   const Micros begun = host_.now();
@@ -116,34 +132,47 @@ void Reads::read_item(raft::GroupId group, std::string key, Callback<ReadResult>
 void Reads::get_here(raft::GroupId group, std::string key, Freshness fresh, Micros deadline,
                      Callback<ReadResult> done) {
   await(group, fresh, deadline,
-        [this, group, key = std::move(key), done = std::move(done)](std::optional<Error> error) {
+        [this, group, key = std::move(key), deadline,
+         done = std::move(done)](std::optional<Error> error) {
           if (error)
             done(std::move(*error));
           else
-            read_item(group, key, done);
+            read_item(group, key, deadline, done);
         });
 }
 
 void Reads::page_here(raft::GroupId group, EngineView::Range range, Freshness fresh,
                       Micros deadline, Callback<PageReply> done) {
-  await(
-      group, fresh, deadline,
-      [this, group, range = std::move(range), done = std::move(done)](std::optional<Error> error) {
-        if (error) {
-          done(std::move(*error));
-          return;
-        }
-        auto result = std::make_shared<Result<PageReply>>(PageReply{});
-        host_.on_read(
-            [engine = host_.shared_engine(), group, range, result] {
-              const auto view = engine->view();
-              auto page = scan_fully(*view, group, range);
-              if (page)
-                *result = PageReply{std::move(*page), view->revision(group)};
-              else
-                *result = engine_error(page.error());
-            },
-            [result, done] { done(std::move(*result)); });
+  await(group, fresh, deadline,
+        [this, group, range = std::move(range), deadline,
+         done = std::move(done)](std::optional<Error> error) {
+          if (error)
+            done(std::move(*error));
+          else
+            read_page(group, range, deadline, done);
+        });
+}
+
+void Reads::read_page(raft::GroupId group, const EngineView::Range& range, Micros deadline,
+                      Callback<PageReply> done) {
+  const auto local = begin_local(deadline, done);
+  if (!local) {
+    done(too_many());
+    return;
+  }
+  auto result = std::make_shared<Result<PageReply>>(PageReply{});
+  host_.on_read(
+      [engine = host_.shared_engine(), group, range, local, result] {
+        if (local->ended) return;
+        const auto view = engine->view();
+        auto page = scan_fully(*view, group, range);
+        if (page)
+          *result = PageReply{std::move(*page), view->revision(group)};
+        else
+          *result = engine_error(page.error());
+      },
+      [this, local, result, done = std::move(done)] {
+        if (end_local(local)) done(std::move(*result));
       });
 }
 
@@ -245,6 +274,11 @@ void Reads::tick() {
   }
   for (const auto& call : again)
     if (!call->ended) attempt(call);
+  std::vector<std::shared_ptr<Local>> overdue;
+  for (const auto& [id, local] : locals_)
+    if (local->deadline <= now && !local->ended) overdue.push_back(local);
+  for (const auto& local : overdue)
+    if (!local->ended.exchange(true)) local->fail(error_of(BarrierResult::kTimeout));
   remotes_.remove_if([](const std::shared_ptr<Remote>& call) { return call->ended; });
 }
 
@@ -254,6 +288,8 @@ void Reads::end_all(const Error& error) {
     call->ended = true;
     call->done(error);
   }
+  for (const auto& [id, local] : std::exchange(locals_, {}))
+    if (!local->ended.exchange(true)) local->fail(error);
 }
 
 }  // namespace cairn::kv

@@ -3,8 +3,10 @@
 // executor only.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -76,10 +78,26 @@ class Reads {
   };
   void remote(std::shared_ptr<Remote> call);
   void attempt(const std::shared_ptr<Remote>& call);
-  void read_item(raft::GroupId group, std::string key, Callback<ReadResult> done);
+  void read_item(raft::GroupId group, std::string key, Micros deadline, Callback<ReadResult> done);
+  void read_page(raft::GroupId group, const EngineView::Range& range, Micros deadline,
+                 Callback<PageReply> done);
+
+  /// A read on the read executor. Once ended it is not begun there any more.
+  struct Local {
+    std::uint64_t id = 0;
+    Micros deadline{0};
+    std::atomic<bool> ended{false};
+    std::function<void(Error)> fail;
+  };
+  /// Null: too many are queued there.
+  std::shared_ptr<Local> begin_local(Micros deadline, std::function<void(Error)> fail);
+  /// False: its caller has an answer already.
+  bool end_local(const std::shared_ptr<Local>& local);
 
   ReadHost& host_;
   std::list<std::shared_ptr<Remote>> remotes_;
+  std::map<std::uint64_t, std::shared_ptr<Local>> locals_;  // by id
+  std::uint64_t last_local_ = 0;
   Micros get_cost_{0};  // moving average of a point get on the loop
 };
 

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::size_t kGatheredBytesMax = 32u << 20;
 constexpr std::size_t kGatheredMax = 65'536;
-constexpr std::size_t kReadsMax = 65'536;
+constexpr std::size_t kReadsMax = 65'536;  // in all states
 constexpr std::size_t kGrowthSamples = 256;
 constexpr std::size_t kRoundsMax = 2;  // read-index rounds under way; more reads share the next one
 
@@ -48,6 +48,7 @@ void Replica::unreachable(raft::NodeId peer) {
 }
 
 void Replica::campaign() {
+  if (frozen_) return;
   core_.campaign();
   host_.mark_dirty(*this);
 }
@@ -73,10 +74,11 @@ void Replica::propose(std::string command, Micros deadline, ProposeDone done) {
 }
 
 void Replica::barrier(Micros deadline, BarrierDone done) {
-  if (reads_gathered_.size() >= kReadsMax) {
+  if (reads_ >= kReadsMax) {
     done(BarrierResult::kOverloaded);
     return;
   }
+  ++reads_;
   reads_gathered_.push_back({deadline, std::move(done)});
   host_.mark_dirty(*this);
 }
@@ -224,6 +226,7 @@ void Replica::finish_reads() {
   while (!reads_waiting_.empty() && reads_waiting_.begin()->first <= applied_) {
     const auto ready = std::move(reads_waiting_.begin()->second);
     reads_waiting_.erase(reads_waiting_.begin());
+    reads_ -= ready.size();
     caught_up_ = true;
     for (const Waiter& w : ready) w.done(BarrierResult::kOk);
   }
@@ -292,9 +295,16 @@ bool Replica::wants_snapshot(raft::NodeId from, raft::Term term, const raft::Sna
   return wanted;
 }
 
+void Replica::thaw() {
+  frozen_ = false;
+  host_.mark_dirty(*this);
+}
+
 void Replica::snapshot_installed(raft::NodeId from, const raft::SnapshotMeta& meta,
                                  const EngineGroup& state) {
-  frozen_ = false;
+  // A core that has resigned does not take the snapshot: what it would still hand out is behind the
+  // engine, so nothing more may come from it.
+  frozen_ = resigned_;
   applied_ = state.applied;
   applied_term_ = state.applied_term;
   told_core_ = applied_;
@@ -360,6 +370,8 @@ void Replica::expire() {
   std::erase_if(reads_gathered_, read_late);
   for (Round& round : rounds_) std::erase_if(round.waiters, read_late);
   for (auto& [index, waiters] : reads_waiting_) std::erase_if(waiters, read_late);
+  std::erase_if(reads_waiting_, [](const auto& waiting) { return waiting.second.empty(); });
+  reads_ -= reads.size();
 
   const raft::NodeId leader = core_.leader();
   for (Pending& p : unknown) p.done({ProposeResult::Kind::kUnknown, {}, leader, {}});
@@ -380,6 +392,7 @@ void Replica::end_all(BarrierResult reads) {
     std::move(round.waiters.begin(), round.waiters.end(), std::back_inserter(waiters));
   for (auto& [index, waiting] : std::exchange(reads_waiting_, {}))
     std::move(waiting.begin(), waiting.end(), std::back_inserter(waiters));
+  reads_ -= waiters.size();
   for (Waiter& w : waiters) w.done(reads);
 }
 

@@ -116,7 +116,7 @@ class Replica {
                                     const raft::SnapshotMeta& meta);
   /// Between the flip of the engine and the reset of the log nothing else may happen here.
   void freeze() { frozen_ = true; }
-  void thaw() { frozen_ = false; }
+  void thaw();
   void snapshot_installed(raft::NodeId from, const raft::SnapshotMeta& meta,
                           const EngineGroup& state);
 
@@ -191,6 +191,7 @@ class Replica {
   };
   std::deque<Grown> growth_;  // of the log, sampled
 
+  std::size_t reads_ = 0;  // in any of the next three
   std::vector<Waiter> reads_gathered_;
   std::deque<Round> rounds_;                                       // asked, no index yet
   std::multimap<raft::Index, std::vector<Waiter>> reads_waiting_;  // for apply

@@ -26,6 +26,8 @@ struct ScanRequest {
   countOnly @6 :Bool;
   eventual @7 :Bool;
   minRevision @8 :UInt64;
+  bytesMax @9 :UInt32;
+  # 0: the answering node's own bound.
 }
 
 struct Item {

@@ -4,6 +4,7 @@
 #include <capnp/serialize.h>
 #include <kj/exception.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "kv/node/rpc.capnp.h"
@@ -176,6 +177,7 @@ std::string encode_request(const ScanRequest& request) {
   to.setCountOnly(request.range.count_only);
   to.setEventual(request.eventual);
   to.setMinRevision(request.min_revision);
+  to.setBytesMax(static_cast<std::uint32_t>(request.range.bytes_max));
   return flatten(message);
 }
 
@@ -202,6 +204,8 @@ std::optional<ScanRequest> decode_scan_request(std::string_view bytes) {
     to.range.start = string_of(from.getStart());
     to.range.end = string_of(from.getEnd());
     to.range.limit = from.getLimit();
+    if (from.getBytesMax() != 0)
+      to.range.bytes_max = std::min<std::size_t>(to.range.bytes_max, from.getBytesMax());
     to.range.reverse = from.getReverse();
     to.range.keys_only = from.getKeysOnly();
     to.range.count_only = from.getCountOnly();

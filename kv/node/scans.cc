@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::uint32_t kListMax = 10'000;
 constexpr std::size_t kResultBytesMax = 8u << 20;  // of one answer, whatever its limit says
+constexpr std::size_t kPageBytesMin = 64u << 10;   // of one partition's part of it
 constexpr std::size_t kCursorMax = 16u << 10;
 constexpr char kCursorVersion = '1';
 constexpr char kHex[] = "0123456789abcdef";
@@ -23,7 +24,7 @@ int hex_value(char c) {
 
 }  // namespace
 
-std::string encode_cursor(const Cursor& cursor) {
+std::string encode_cursor(const ScanCursor& cursor) {
   std::string text(1, kCursorVersion);
   text += std::to_string(cursor.partition);
   text += '-';
@@ -34,11 +35,11 @@ std::string encode_cursor(const Cursor& cursor) {
   return text;
 }
 
-std::optional<Cursor> decode_cursor(std::string_view text) {
+std::optional<ScanCursor> decode_cursor(std::string_view text) {
   if (text.size() > kCursorMax || text.empty() || text.front() != kCursorVersion)
     return std::nullopt;
   text.remove_prefix(1);
-  Cursor cursor;
+  ScanCursor cursor;
   const std::size_t dash = text.find('-');
   if (dash == 0 || dash > 6 || dash == std::string_view::npos) return std::nullopt;
   for (const char c : text.substr(0, dash)) {
@@ -70,13 +71,31 @@ Result<EngineView::Range> range_of(const ScanOptions& options) {
   if (options.cursor.empty()) return range;
   const auto cursor = decode_cursor(options.cursor);
   if (!cursor) return Error(Errc::kBadRequest, "cursor is not one of this store's");
-  const bool inside = cursor->key >= range.start && (range.end.empty() || cursor->key < range.end);
+  const bool inside = !cursor->key.empty() && cursor->key >= range.start &&
+                      (range.end.empty() || cursor->key < range.end);
   if (!inside) return Error(Errc::kBadRequest, "cursor belongs to another range");
   if (options.reverse)
     range.end = cursor->key;
   else
     range.start = cursor->key + '\0';
   return range;
+}
+
+boost::system::result<EngineView::Page> scan_fully(const EngineView& view, raft::GroupId group,
+                                                   EngineView::Range range) {
+  if (!range.count_only) return view.scan(group, range);
+  EngineView::Page total;
+  range.limit = kListMax;
+  for (;;) {
+    auto page = view.scan(group, range);
+    if (!page) return page;
+    total.count += page->count;
+    if (!page->more) return total;
+    if (range.reverse)
+      range.end = page->last_key;
+    else
+      range.start = page->last_key + '\0';
+  }
 }
 
 ScanResult merge_pages(const ScanOptions& options, std::vector<PageReply> pages) {
@@ -108,7 +127,11 @@ ScanResult merge_pages(const ScanOptions& options, std::vector<PageReply> pages)
     bytes += item.key.size() + item.value.size();
     result.items.push_back(std::move(item));
   }
-  if (more && !result.items.empty()) result.next = encode_cursor({0, result.items.back().key});
+  // (A page that is cut short has an item; if a peer's has none, its last key still goes on.)
+  if (more && !result.items.empty())
+    result.next = encode_cursor({0, result.items.back().key});
+  else if (horizon && !horizon->empty())
+    result.next = encode_cursor({0, *horizon});
   result.count = result.items.size();
   return result;
 }
@@ -127,6 +150,9 @@ void scan_groups(const std::vector<raft::GroupId>& groups, ScanOptions options,
     bool ended = false;
     Callback<ScanResult> done;
   };
+  // What all partitions may answer together is bounded, however many there are.
+  const std::size_t share = 2 * kResultBytesMax / std::max<std::size_t>(groups.size(), 1);
+  range->bytes_max = std::clamp<std::size_t>(share, kPageBytesMin, range->bytes_max);
   auto job = std::make_shared<Job>();
   job->options = std::move(options);
   job->missing = groups.size();

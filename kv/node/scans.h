@@ -15,16 +15,21 @@
 namespace cairn::kv {
 
 /// Where a scan or a prefix delete goes on: opaque to clients, printable, at most 8 KiB.
-struct Cursor {
+struct ScanCursor {
   std::uint32_t partition = 0;  // prefix delete only
   std::string key;              // last one done; empty: from the partition's start
 };
-[[nodiscard]] std::string encode_cursor(const Cursor& cursor);
-[[nodiscard]] std::optional<Cursor> decode_cursor(std::string_view text);
+[[nodiscard]] std::string encode_cursor(const ScanCursor& cursor);
+[[nodiscard]] std::optional<ScanCursor> decode_cursor(std::string_view text);
 
 /// The half-open range that `options` and its cursor leave to do, as one partition reads it. The
 /// error is kBadRequest.
 [[nodiscard]] Result<EngineView::Range> range_of(const ScanOptions& options);
+
+/// One page of a view; a count goes over the whole range, in steps that hold little memory.
+[[nodiscard]] boost::system::result<EngineView::Page> scan_fully(const EngineView& view,
+                                                                 raft::GroupId group,
+                                                                 EngineView::Range range);
 
 /// Merges what the partitions answered to the same range, in key order, up to the limit.
 [[nodiscard]] ScanResult merge_pages(const ScanOptions& options, std::vector<PageReply> pages);

@@ -63,6 +63,7 @@ bool SnapshotInbox::begin(raft::NodeId from, const net::SnapshotChunk& chunk) {
   install->meta = chunk.meta;
   install->progress = host_.now();
   install->error = std::make_shared<boost::system::error_code>();
+  if (it != installs_.end()) drop_sink(it->second);
   installs_[chunk.group] = install;
   host_.on_apply(
       [install](Engine& engine) {
@@ -141,8 +142,16 @@ void SnapshotInbox::fail(const std::shared_ptr<Install>& install) {
   acknowledge(*install, false, true);
   if (Replica* replica = host_.replica(install->group)) replica->thaw();
   installs_.erase(install->group);
-  // The sink may be in use on the apply executor: it is dropped there.
+  drop_sink(install);
+}
+
+/// A sink is made, used and dropped on the apply executor alone.
+void SnapshotInbox::drop_sink(const std::shared_ptr<Install>& install) {
   host_.on_apply([install](Engine&) { install->sink.reset(); }, [] {});
+}
+
+void SnapshotInbox::stop() {
+  for (const auto& [group, install] : std::exchange(installs_, {})) drop_sink(install);
 }
 
 void SnapshotInbox::tick() {

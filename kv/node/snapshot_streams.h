@@ -89,7 +89,7 @@ class SnapshotInbox {
   void on_chunk(raft::NodeId from, net::SnapshotChunk chunk);
   void tick();
   [[nodiscard]] const SnapshotCounters& counters() const { return counters_; }
-  void stop() { installs_.clear(); }
+  void stop();
 
  private:
   struct Install {
@@ -109,6 +109,7 @@ class SnapshotInbox {
   void finish(const std::shared_ptr<Install>& install);
   void flipped(const std::shared_ptr<Install>& install, const EngineGroup& state);
   void fail(const std::shared_ptr<Install>& install);
+  void drop_sink(const std::shared_ptr<Install>& install);
   void acknowledge(const Install& install, bool done, bool failed);
   [[nodiscard]] bool current(const std::shared_ptr<Install>& install) const;
 

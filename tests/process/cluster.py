@@ -29,7 +29,7 @@ def wait_until(condition, seconds, what):
             return result
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds * PATIENCE:.0f} s: {what}")
-        time.sleep(0.01)  # between two looks at a process that can't tell us by itself
+        time.sleep(0.01)  # between two looks
 
 
 def free_ports(count):
@@ -230,7 +230,7 @@ def check_history(test, cluster, writers):
             for key, value in writer.acknowledged.items():
                 test.assertEqual(items.get(key), value, f"lost on node {node.id}: {key}")
             for key in writer.refused:
-                test.assertNotIn(key, items, f"answered committed: no, yet on node {node.id}: {key}")
+                test.assertNotIn(key, items, f"committed: no, yet on node {node.id}: {key}")
 
 
 def read_all(node, query=""):

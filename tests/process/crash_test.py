@@ -86,7 +86,7 @@ class Crash(unittest.TestCase):
                 self.assertLess(time.monotonic() - begun, 5 * processes.PATIENCE)
                 other = next(n for n in cluster.nodes if n.process is not None)
                 stopped = time.monotonic()
-                wait_until(lambda: other.put("after", b"x").status == 200, 5, "a write after the stop")
+                wait_until(lambda: other.put("after", b"x").status == 200, 5, "a write after it")
                 print(f"writes went on {(time.monotonic() - stopped) * 1000:.0f} ms after a stop")
                 leader.start()
                 cluster.wait_ready()

@@ -63,7 +63,8 @@ class HostileInput(unittest.TestCase):
         self.refused(b"GET /v1/kv/" + b"k" * 20000 + close, 414)
         self.refused(b"GET /v1/kv/a HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 9000 + b"\r\n\r\n",
                      431)
-        self.refused(b"GET /v1/kv/a HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", 421)
+        self.refused(b"GET /v1/kv/a HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
+                     421)
 
     def test_Value_OverLimit_TooLarge(self):
         answer = self.node.ask("PUT", "/v1/kv/big", b"x" * (1 << 20))

@@ -1,7 +1,8 @@
 // The store's calls with Asio completion tokens, and its loop for those who serve on it. Only
 // programs that include this header need Asio.
 //
-//   co_await cairn::kv::async_put(store, "k", "v", {}, boost::asio::use_awaitable);
+//   cairn::kv::WriteOptions options;  // named: gcc 12 destroys a braced {} twice within co_await
+//   co_await cairn::kv::async_put(store, "k", "v", options, boost::asio::use_awaitable);
 //
 // The handler has the signature void(Result<T>) and runs on its own associated executor (default:
 // the store's loop).

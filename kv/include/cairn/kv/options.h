@@ -15,25 +15,25 @@ namespace cairn::kv {
 /// One founding member.
 struct Member {
   std::uint64_t id = 0;  // 1 .. 2^32 - 1, unique for ever in a cluster
-  std::string peer;      // "host:port" that the others dial
+  std::string peer{};    // "host:port" that the others dial
 };
 
 /// One line for a program's log. Fields are short; no key or value ever stands in one.
 struct LogLine {
   enum class Level { kInfo, kWarning, kError } level = Level::kInfo;
-  std::string text;
+  std::string text{};
 };
 
 struct Options {
   /// Made if absent. Everything of one node lives in it; one Store at a time.
-  std::string data_dir;
+  std::string data_dir{};
   /// This member's id. 0 with an empty `cluster`: a store of one node, without network (id 1).
   std::uint64_t node_id = 0;
   /// "host:port" to listen on for peers. Required with `cluster`.
-  std::string peer;
+  std::string peer{};
   /// The founding members, the same list on each, this one included. Read once, when the cluster is
   /// made; afterwards the directory knows better.
-  std::vector<Member> cluster;
+  std::vector<Member> cluster{};
   /// Number of partitions, 1 .. 4096, fixed when the cluster is made. 0: 1 for a new cluster, else
   /// whatever was founded.
   std::uint32_t partitions = 0;
@@ -41,7 +41,7 @@ struct Options {
   std::uint32_t replicas = 3;
 
   /// "host:port" of this node's HTTP door, told to the other nodes. Empty: none.
-  std::string http;
+  std::string http{};
   /// Leader's heartbeat interval, 10 ms .. 10 s.
   std::chrono::milliseconds heartbeat{50};
   /// Shortest election timeout; the longest is twice that. At least 4 heartbeats.
@@ -69,10 +69,10 @@ struct Options {
   bool insecure = false;
 
   /// Receives log lines, on internal threads; must not call back into the store. Empty: silent.
-  std::function<void(const LogLine&)> log;
+  std::function<void(const LogLine&)> log{};
   /// Called once, on an internal thread, when this node stops serving for good: its disk failed, or
   /// an invariant broke. The process goes on; the store answers with errors. Must not block.
-  std::function<void(const Error&)> on_failure;
+  std::function<void(const Error&)> on_failure{};
 };
 
 /// Checks ranges and consistency; the error's detail names the field.

@@ -33,8 +33,8 @@ namespace cairn::kv {
 using Revision = std::uint64_t;
 
 struct Item {
-  std::string key;
-  std::string value;
+  std::string key{};
+  std::string value{};
   Revision create_revision = 0;
   Revision mod_revision = 0;
   std::uint64_t version = 0;  // 1 when created, +1 with each put
@@ -62,7 +62,7 @@ struct WriteOptions {
   bool return_previous = false;
   /// A retry with the same key within Options::idempotency_window gets the first answer. At most
   /// 256 bytes. Empty: none.
-  std::string idempotency_key;
+  std::string idempotency_key{};
   /// 0: Options::timeout.
   std::chrono::milliseconds timeout{0};
 };
@@ -71,14 +71,14 @@ struct PutResult {
   Revision revision = 0;
   std::uint64_t version = 0;
   bool created = false;
-  std::optional<Item> previous;  // if asked for and there was one
-  bool replayed = false;         // the first answer to this idempotency key
+  std::optional<Item> previous{};  // if asked for and there was one
+  bool replayed = false;           // the first answer to this idempotency key
 };
 
 struct RemoveResult {
   bool deleted = false;
   Revision revision = 0;
-  std::optional<Item> previous;
+  std::optional<Item> previous{};
   bool replayed = false;
 };
 
@@ -96,7 +96,7 @@ class WriteBatch {
   [[nodiscard]] const std::vector<Operation>& operations() const { return operations_; }
 
  private:
-  std::vector<Operation> operations_;
+  std::vector<Operation> operations_{};
 };
 
 struct BatchResult {
@@ -106,34 +106,34 @@ struct BatchResult {
 };
 
 struct ReadResult {
-  std::optional<Item> item;
+  std::optional<Item> item{};
   Revision revision = 0;  // newest applied in the key's partition
 };
 
 /// A half-open range of keys, by byte order. `prefix` excludes `start`/`end`; an empty `end` means
 /// to the last key.
 struct ScanOptions {
-  std::string prefix;
-  std::string start;
-  std::string end;
+  std::string prefix{};
+  std::string start{};
+  std::string end{};
   std::uint32_t limit = 100;  // 1 .. 10,000
   bool reverse = false;
   bool keys_only = false;
   bool count_only = false;  // whole range, whatever the limit
-  std::string cursor;       // from ScanResult::next; same range and direction as then
-  ReadOptions read;
+  std::string cursor{};     // from ScanResult::next; same range and direction as then
+  ReadOptions read{};
 };
 
 struct ScanResult {
-  std::vector<Item> items;          // ordered by key across partitions
-  std::optional<std::string> next;  // pass as `cursor` to go on; none: the range is done
-  std::uint64_t count = 0;          // count_only
-  Revision revision = 0;            // highest applied of the partitions read
+  std::vector<Item> items{};          // ordered by key across partitions
+  std::optional<std::string> next{};  // pass as `cursor` to go on; none: the range is done
+  std::uint64_t count = 0;            // count_only
+  Revision revision = 0;              // highest applied of the partitions read
 };
 
 struct RemovePrefixOptions {
   std::uint32_t limit = 1000;  // keys deleted in this step, 1 .. 10,000
-  std::string cursor;          // from the step before
+  std::string cursor{};        // from the step before
   std::chrono::milliseconds timeout{0};
 };
 
@@ -141,49 +141,49 @@ struct RemovePrefixOptions {
 struct RemovePrefixResult {
   std::uint64_t deleted = 0;
   Revision revision = 0;
-  std::optional<std::string> next;  // more may remain: go on with it
+  std::optional<std::string> next{};  // more may remain: go on with it
 };
 
 struct ReplicaView {
   std::uint64_t node = 0;
   std::uint64_t match = 0;  // known to the leader; 0 where this node is not the leader
-  std::string state;        // "leader" "follower" "probe" "snapshot" "unknown"
+  std::string state{};      // "leader" "follower" "probe" "snapshot" "unknown"
 };
 
 struct PartitionView {
   std::uint32_t id = 0;
   std::uint64_t leader = 0;  // 0: unknown
   std::uint64_t term = 0, commit = 0, applied = 0;
-  std::vector<ReplicaView> replicas;
+  std::vector<ReplicaView> replicas{};
 };
 
 struct NodeView {
   std::uint64_t id = 0;
-  std::string http, peer;
-  std::string state;  // "self" "up" "down" "refused"
+  std::string http{}, peer{};
+  std::string state{};  // "self" "up" "down" "refused"
 };
 
 struct ClusterView {
-  std::string cluster_id;  // 16 hex digits
+  std::string cluster_id{};  // 16 hex digits
   std::uint64_t node = 0;
-  std::vector<NodeView> nodes;
-  std::vector<PartitionView> partitions;
+  std::vector<NodeView> nodes{};
+  std::vector<PartitionView> partitions{};
 };
 
 struct RingView {
   std::uint32_t partition = 0;
   std::uint64_t leader = 0;
-  std::vector<std::uint64_t> nodes;
+  std::vector<std::uint64_t> nodes{};
 };
 
 /// One number for a metrics page.
 struct Sample {
-  std::string name;
-  std::string labels;  // `partition="3"`, comma separated, or empty
+  std::string name{};
+  std::string labels{};  // `partition="3"`, comma separated, or empty
   double value = 0;
   enum class Type { kCounter, kGauge, kHistogramPart } type = Type::kGauge;
-  std::string help;
-  std::string family;  // of a histogram's _bucket/_sum/_count samples; else empty
+  std::string help{};
+  std::string family{};  // of a histogram's _bucket/_sum/_count samples; else empty
 };
 
 template <class T>
@@ -266,3 +266,5 @@ class Store {
 };
 
 }  // namespace cairn::kv
+
+#include "cairn/kv/test_cluster.h"  // so that one header is enough for a program and its tests
