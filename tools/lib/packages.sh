@@ -2,7 +2,7 @@
 # Sourced by tools/quickstart and tools/test; docs/dependencies.md says what each one is for.
 
 build_packages=(
-  g++ cmake ninja-build ccache mold
+  g++ cmake ninja-build pkg-config ccache mold
   libboost1.81-dev libboost-json1.81-dev
   libleveldb-dev libcapnp-dev capnproto libxxhash-dev libtomlplusplus-dev
   curl
