@@ -206,6 +206,7 @@ int kvd_main(const std::vector<std::string>& arguments) {
   }
   raise_file_limit();
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a write past the size limit is an error like any other
   return run(std::move(options));
 }
 

@@ -1,5 +1,7 @@
 """Nodes are killed and stopped under writes; no acknowledged write may be lost."""
 import random
+import resource
+import shutil
 import time
 import unittest
 
@@ -94,8 +96,35 @@ class Crash(unittest.TestCase):
                 writer.stop()
             check_history(self, cluster, writers)
 
+    def test_DiskFails_AtTheLeader_FencedAndOthersGoOn(self):
+        with Cluster() as cluster:
+            self.assertEqual(cluster.nodes[0].put("before", b"1").status, 200)
+            fenced = cluster.leader()
+            others = [n for n in cluster.nodes if n is not fenced]
+            # From here on every write to its files fails with EFBIG.
+            resource.prlimit(fenced.process.pid, resource.RLIMIT_FSIZE, (0, 0))
+            broken = fenced.put("during", b"2")
+            self.assertNotEqual(broken.status, 200)
+            wait_until(lambda: others[0].put("after", b"3").status == 200, 5, "a write elsewhere")
+
+            ready = fenced.ask("GET", "/readyz")
+            self.assertEqual(ready.status, 503)
+            self.assertTrue(any("fenced" in r for r in ready.json()["reasons"]), ready.body)
+            self.assertEqual(fenced.metric("cairn_wal_fenced"), 1)
+            self.assertEqual(fenced.get("before", "?consistency=eventual").json()["value"], "1")
+            refused = fenced.get("before")
+            self.assertEqual((refused.status, refused.json()["code"]), (503, "fenced"))
+            refused = fenced.put("never", b"4")
+            self.assertEqual((refused.status, refused.json()["code"]), (503, "fenced"))
+            self.assertEqual(refused.json()["committed"], "no")
+
+            self.assertEqual(fenced.stop(), 0)
+            fenced.start()
+            cluster.wait_ready()
+            self.assertEqual(fenced.get("after").json()["value"], "3")
+            self.assertEqual(fenced.get("never").status, 404)
+
     def test_WipedDirectory_Returns_IsRefusedByItsPeers(self):
-        import shutil
         with Cluster() as cluster:
             self.assertEqual(cluster.nodes[0].put("k", b"v").status, 200)
             wiped = cluster.nodes[2]
