@@ -237,7 +237,7 @@ Result<Snapshot> Store::snapshot(ReadOptions options) {
   auto lent = impl_->wait<std::shared_ptr<RevocableView>>(
       Committed::kNo,
       [h = impl_->host.get(), options](Node& node, Callback<std::shared_ptr<RevocableView>> done) {
-        node.view(options, [h, done](Result<std::shared_ptr<const FrozenView>> view) {
+        node.view(options, [h, done](Result<std::shared_ptr<const PartitionsView>> view) {
           if (!view) return done(view.error());
           done(h->lend(std::move(*view)));
         });

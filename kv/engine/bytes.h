@@ -36,9 +36,9 @@ inline void append_sized(std::string& out, std::string_view bytes) {
 
 /// Reads a byte form from front to back. After a read past the end `ok()` is false, and everything
 /// read from then on is zero or empty.
-class ByteReader {
+class FieldReader {
  public:
-  explicit ByteReader(std::string_view bytes) : bytes_(bytes) {}
+  explicit FieldReader(std::string_view bytes) : bytes_(bytes) {}
 
   template <std::unsigned_integral T>
   T le() {

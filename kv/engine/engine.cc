@@ -95,7 +95,7 @@ class EngineImpl final : public Engine {
   }
 
   std::unique_ptr<EngineView> view() const override {
-    return std::make_unique<FrozenView>(*database_);
+    return std::make_unique<SnapshotView>(*database_);
   }
 
   Revision revision(raft::GroupId group) const override {

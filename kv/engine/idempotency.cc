@@ -41,7 +41,7 @@ EngineResult<void> IdempotencyTable::refill(const Database& database) {
 void IdempotencyTable::expire(std::uint64_t now_ms, Changes& changes) {
   for (std::size_t n = 0; n < kExpiredPerEntryMax && !next_to_expire_.empty(); ++n) {
     const std::string first = *next_to_expire_.begin();
-    ByteReader key(first);
+    FieldReader key(first);
     if (key.be<std::uint64_t>() > now_ms) return;
     changes.remove_record(record_prefix_ + std::string(key.rest()));
     remove_from_index(first, changes);

@@ -20,7 +20,7 @@ void append_hash(std::string& out, const Hash128& hash) {
   append_le(out, hash.high);
 }
 
-Hash128 read_hash(ByteReader& in) {
+Hash128 read_hash(FieldReader& in) {
   Hash128 hash;
   hash.low = in.le<std::uint64_t>();
   hash.high = in.le<std::uint64_t>();
@@ -56,7 +56,7 @@ std::string garbage_key(raft::GroupId group, std::uint64_t generation) {
 
 std::optional<Garbage> parse_garbage_key(std::string_view key) {
   if (!key.starts_with(garbage_prefix())) return std::nullopt;
-  ByteReader in(key.substr(2));
+  FieldReader in(key.substr(2));
   Garbage garbage;
   garbage.group = in.be<std::uint32_t>();
   garbage.generation = in.be<std::uint64_t>();
@@ -120,7 +120,7 @@ std::string encode_identity(const Identity& identity) {
 }
 
 std::optional<Identity> decode_identity(std::string_view bytes) {
-  ByteReader in(bytes);
+  FieldReader in(bytes);
   Identity identity;
   identity.format = in.le<std::uint16_t>();
   if (!in.ok()) return std::nullopt;
@@ -148,7 +148,7 @@ std::string encode_replicated(const GroupRecord& record) {
 }
 
 std::optional<GroupRecord> decode_replicated(std::string_view bytes) {
-  ByteReader in(bytes);
+  FieldReader in(bytes);
   GroupRecord record;
   if (in.le<std::uint8_t>() != kRecordForm) return std::nullopt;
   record.applied = in.le<std::uint64_t>();
@@ -176,7 +176,7 @@ std::string encode_group(const GroupRecord& record) {
 }
 
 std::optional<GroupRecord> decode_group(std::string_view bytes) {
-  ByteReader in(bytes);
+  FieldReader in(bytes);
   const auto generation = in.le<std::uint64_t>();
   const auto installed_index = in.le<std::uint64_t>();
   const auto installed_term = in.le<std::uint64_t>();
@@ -202,7 +202,7 @@ void append_item_trailer(std::string& out, const ItemMeta& meta) {
 std::optional<ItemMeta> parse_item_trailer(std::string_view record) {
   if (record.size() < kItemTrailerBytes) return std::nullopt;
   const std::size_t value_size = record.size() - kItemTrailerBytes;
-  ByteReader in(record.substr(value_size));
+  FieldReader in(record.substr(value_size));
   ItemMeta meta;
   meta.create_revision = in.le<std::uint64_t>();
   meta.mod_revision = in.le<std::uint64_t>();
@@ -239,7 +239,7 @@ std::string encode_session(const SessionRecord& record) {
 }
 
 std::optional<SessionRecord> decode_session(std::string_view bytes) {
-  ByteReader in(bytes);
+  FieldReader in(bytes);
   SessionRecord record;
   if (in.le<std::uint8_t>() != kRecordForm) return std::nullopt;
   record.principal = in.le<std::uint64_t>();
@@ -259,7 +259,7 @@ std::string encode_idempotency(const IdempotencyRecord& record) {
 }
 
 std::optional<IdempotencyRecord> decode_idempotency(std::string_view bytes) {
-  ByteReader in(bytes);
+  FieldReader in(bytes);
   IdempotencyRecord record;
   if (in.le<std::uint8_t>() != kRecordForm) return std::nullopt;
   record.request = read_hash(in);

@@ -24,7 +24,7 @@ EngineResult<void> Sessions::load(const Database& database, const Moment& moment
 
   Cursor heads(database, head_prefix_, moment, false);
   for (; heads.valid(); heads.next()) {
-    ByteReader key(heads.key());
+    FieldReader key(heads.key());
     const auto client = key.be<std::uint64_t>();
     const std::optional<SessionRecord> head = decode_session(heads.value());
     if (!key.done() || !head) return database.corrupt();
@@ -36,7 +36,7 @@ EngineResult<void> Sessions::load(const Database& database, const Moment& moment
 
   Cursor answers(database, answer_prefix_, moment, false);
   for (; answers.valid(); answers.next()) {
-    ByteReader key(answers.key());
+    FieldReader key(answers.key());
     const auto client = key.be<std::uint64_t>();
     const auto sequence = key.be<std::uint64_t>();
     const auto session = sessions_.find(client);

@@ -51,8 +51,8 @@ EngineResult<void> ChunkReader::read(std::string_view chunk) {
   entries_ = {};
   if (chunk.size() < kChecksumBytes || tail_) return EngineError::kBadChunk;
   const std::string_view body = chunk.substr(0, chunk.size() - kChecksumBytes);
-  const auto checksum = ByteReader(chunk.substr(body.size())).le<std::uint64_t>();
-  ByteReader in(body);
+  const auto checksum = FieldReader(chunk.substr(body.size())).le<std::uint64_t>();
+  FieldReader in(body);
   if (in.le<std::uint32_t>() != kMagic || hash64(body) != checksum) return EngineError::kBadChunk;
   if (in.le<std::uint16_t>() > kStreamFormat) return EngineError::kNewerFormat;
   const auto flags = in.le<std::uint8_t>();
@@ -65,7 +65,7 @@ EngineResult<void> ChunkReader::read(std::string_view chunk) {
     return EngineError::kBadChunk;
   }
   if (first) {
-    ByteReader front(payload);
+    FieldReader front(payload);
     StreamHead head;
     head.cluster = front.le<std::uint64_t>();
     head.group = front.le<std::uint32_t>();
@@ -76,7 +76,7 @@ EngineResult<void> ChunkReader::read(std::string_view chunk) {
   }
   if ((flags & kLast) != 0) {
     if (payload.size() < kTailBytes) return EngineError::kBadChunk;
-    ByteReader back(payload.substr(payload.size() - kTailBytes));
+    FieldReader back(payload.substr(payload.size() - kTailBytes));
     payload.remove_suffix(kTailBytes);
     StreamTail tail;
     tail.entries = back.le<std::uint64_t>();
@@ -92,7 +92,7 @@ EngineResult<void> ChunkReader::read(std::string_view chunk) {
 
 EngineResult<bool> ChunkReader::next() {
   if (entries_.empty()) return false;
-  ByteReader in(entries_);
+  FieldReader in(entries_);
   key_ = in.sized();
   value_ = in.sized();
   if (!in.ok()) return EngineError::kBadChunk;

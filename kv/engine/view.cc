@@ -61,7 +61,7 @@ EngineResult<std::optional<Item>> read_item_at(const Database& database, const M
   return item;
 }
 
-EngineResult<GroupRecord> FrozenView::head(raft::GroupId group) const {
+EngineResult<GroupRecord> SnapshotView::head(raft::GroupId group) const {
   const std::lock_guard lock(mutex_);
   const auto known = heads_.find(group);
   if (known != heads_.end()) return known->second;
@@ -70,14 +70,14 @@ EngineResult<GroupRecord> FrozenView::head(raft::GroupId group) const {
   return record;
 }
 
-boost::system::result<std::optional<Item>> FrozenView::get(raft::GroupId group,
-                                                           std::string_view key) const {
+boost::system::result<std::optional<Item>> SnapshotView::get(raft::GroupId group,
+                                                             std::string_view key) const {
   const EngineResult<GroupRecord> record = head(group);
   if (!record) return record.error();
   return read_item_at(database_, moment_, group, record->generation, key);
 }
 
-boost::system::result<Page> FrozenView::scan(raft::GroupId group, const Range& range) const {
+boost::system::result<Page> SnapshotView::scan(raft::GroupId group, const Range& range) const {
   const EngineResult<GroupRecord> record = head(group);
   if (!record) return record.error();
   Page page;
@@ -101,12 +101,12 @@ boost::system::result<Page> FrozenView::scan(raft::GroupId group, const Range& r
   return page;
 }
 
-Revision FrozenView::revision(raft::GroupId group) const {
+Revision SnapshotView::revision(raft::GroupId group) const {
   const EngineResult<GroupRecord> record = head(group);
   return record ? record->last_revision : 0;
 }
 
-raft::Index FrozenView::applied(raft::GroupId group) const {
+raft::Index SnapshotView::applied(raft::GroupId group) const {
   const EngineResult<GroupRecord> record = head(group);
   return record ? record->applied : 0;
 }

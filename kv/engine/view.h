@@ -10,9 +10,10 @@
 
 namespace cairn::kv {
 
-class FrozenView final : public EngineView {
+class SnapshotView final : public EngineView {
  public:
-  explicit FrozenView(const Database& database) : database_(database), moment_(database.moment()) {}
+  explicit SnapshotView(const Database& database)
+      : database_(database), moment_(database.moment()) {}
 
   boost::system::result<std::optional<Item>> get(raft::GroupId group,
                                                  std::string_view key) const override;

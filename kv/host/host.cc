@@ -144,7 +144,7 @@ void Host::log_error(const char* what) noexcept {
   }
 }
 
-std::shared_ptr<RevocableView> Host::lend(std::shared_ptr<const FrozenView> view) {
+std::shared_ptr<RevocableView> Host::lend(std::shared_ptr<const PartitionsView> view) {
   auto lent = std::make_shared<RevocableView>(std::move(view));
   const std::lock_guard lock(views_mutex_);
   if (views_revoked_) {

@@ -55,7 +55,7 @@ class Host : public std::enable_shared_from_this<Host> {
   }
 
   /// A view that stop() takes back.
-  [[nodiscard]] std::shared_ptr<RevocableView> lend(std::shared_ptr<const FrozenView> view);
+  [[nodiscard]] std::shared_ptr<RevocableView> lend(std::shared_ptr<const PartitionsView> view);
 
   /// Bounded by about three seconds; joins every thread. Should a disk hang for longer, what still
   /// waits for it is left to a thread of its own, and ends when the disk does. Called on the loop's

@@ -14,7 +14,7 @@ namespace cairn::kv {
 /// Any thread. Readers share; revoke() waits for those that are inside.
 class RevocableView {
  public:
-  explicit RevocableView(std::shared_ptr<const FrozenView> view) : view_(std::move(view)) {}
+  explicit RevocableView(std::shared_ptr<const PartitionsView> view) : view_(std::move(view)) {}
 
   [[nodiscard]] Result<std::optional<Item>> get(std::string_view key) const {
     const std::shared_lock lock(mutex_);
@@ -37,7 +37,7 @@ class RevocableView {
   }
 
   mutable std::shared_mutex mutex_;
-  std::shared_ptr<const FrozenView> view_;
+  std::shared_ptr<const PartitionsView> view_;
 };
 
 }  // namespace cairn::kv

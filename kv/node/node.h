@@ -42,8 +42,6 @@ class PartitionsView {
   [[nodiscard]] virtual Result<std::optional<Item>> get(std::string_view key) const = 0;
   [[nodiscard]] virtual Result<ScanResult> scan(const ScanOptions& options) const = 0;
 };
-/// The host's word for it. (Not the class's name: kv/engine has a class FrozenView of its own.)
-using FrozenView = PartitionsView;
 
 class Node {
  public:
@@ -64,7 +62,7 @@ class Node {
                              Callback<RemovePrefixResult> done) = 0;
   virtual void get(std::string key, ReadOptions options, Callback<ReadResult> done) = 0;
   virtual void scan(ScanOptions options, Callback<ScanResult> done) = 0;
-  virtual void view(ReadOptions options, Callback<std::shared_ptr<const FrozenView>> done) = 0;
+  virtual void view(ReadOptions options, Callback<std::shared_ptr<const PartitionsView>> done) = 0;
 
   [[nodiscard]] virtual std::vector<std::string> not_ready_reasons() const = 0;
   [[nodiscard]] virtual ClusterView cluster() const = 0;

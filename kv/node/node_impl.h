@@ -53,7 +53,7 @@ class NodeImpl final : public Node,
                      Callback<RemovePrefixResult> done) override;
   void get(std::string key, ReadOptions options, Callback<ReadResult> done) override;
   void scan(ScanOptions options, Callback<ScanResult> done) override;
-  void view(ReadOptions options, Callback<std::shared_ptr<const FrozenView>> done) override;
+  void view(ReadOptions options, Callback<std::shared_ptr<const PartitionsView>> done) override;
   std::vector<std::string> not_ready_reasons() const override;
   ClusterView cluster() const override;
   RingView ring(std::string_view key) const override;

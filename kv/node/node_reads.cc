@@ -54,7 +54,7 @@ void NodeImpl::scan(ScanOptions options, Callback<ScanResult> done) {
 
 namespace {
 
-class LocalView final : public FrozenView {
+class LocalView final : public PartitionsView {
  public:
   LocalView(std::unique_ptr<EngineView> view, Routes routes)
       : view_(std::move(view)), routes_(std::move(routes)) {}
@@ -85,7 +85,7 @@ class LocalView final : public FrozenView {
 
 }  // namespace
 
-void NodeImpl::view(ReadOptions options, Callback<std::shared_ptr<const FrozenView>> done) {
+void NodeImpl::view(ReadOptions options, Callback<std::shared_ptr<const PartitionsView>> done) {
   const auto fresh = freshness(options);
   if (failed_ || state_ != State::kServing || !fresh) {
     done(fresh ? *refuse_write() : fresh.error());
@@ -113,7 +113,7 @@ void NodeImpl::view(ReadOptions options, Callback<std::shared_ptr<const FrozenVi
                      done(std::move(*error));
                    } else if (--job->missing == 0) {
                      job->ended = true;
-                     done(std::shared_ptr<const FrozenView>(
+                     done(std::shared_ptr<const PartitionsView>(
                          std::make_shared<LocalView>(engine_->view(), routes_)));
                    }
                  });

@@ -126,6 +126,16 @@ class Node:
         assert found, f"no metric {name}"
         return total
 
+    def sanitizer_reports(self):
+        """What a sanitizer said in the log, a few lines of each report."""
+        if not os.path.exists(self.log_path):
+            return []
+        with open(self.log_path, errors="replace") as log:
+            lines = log.read().splitlines()
+        return ["\n".join(lines[i:i + 30]) for i, line in enumerate(lines)
+                if "Sanitizer" in line and ("ERROR" in line or "WARNING" in line)
+                or "runtime error:" in line]
+
     def log_tail(self):
         with open(self.log_path, errors="replace") as log:
             return "".join(log.readlines()[-15:])
@@ -145,13 +155,16 @@ class Cluster:
         return self
 
     def __exit__(self, kind, error, trace):
+        found = []
         for node in self.nodes:
             if node.process is not None:
                 node.process.kill()
                 node.process.wait()
             if kind is not None and os.path.exists(node.log_path):
                 print(f"--- node {node.id}\n{node.log_tail()}")
+            found += node.sanitizer_reports()
         shutil.rmtree(self.dir, ignore_errors=True)
+        assert not found, "\n".join(found)
 
     def start(self):
         for node in self.nodes:

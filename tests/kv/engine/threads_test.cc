@@ -18,7 +18,9 @@
 // LevelDB's package is built without the sanitizer, which therefore does not see the atomics that
 // order a reader's look into the memtable after the writer's copy.
 extern "C" const char* __tsan_default_suppressions();
-extern "C" const char* __tsan_default_suppressions() { return "race:libleveldb.so\n"; }
+extern "C" const char* __tsan_default_suppressions() {
+  return "race:libleveldb.so\n";
+}
 #endif
 
 namespace cairn::kv::test {

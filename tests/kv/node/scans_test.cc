@@ -50,7 +50,7 @@ class FakeView final : public EngineView {
 
 TEST(Cursor, AnyKey_RoundTrip) {
   for (const std::string& key :
-       {std::string(), std::string("a"), std::string("\0\xff-", 3), std::string(4096, 'z')}) {
+       std::vector<std::string>{"", "a", std::string("\0\xff-", 3), std::string(4096, 'z')}) {
     const auto back = decode_cursor(encode_cursor({4095, key}));
     ASSERT_TRUE(back);
     EXPECT_EQ(back->partition, 4095u);

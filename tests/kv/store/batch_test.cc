@@ -42,6 +42,15 @@ TEST_F(StoreBatchTest, Batch_AcrossPartitions_NeedsATag) {
   EXPECT_EQ(get("{tag}k19"), "v");
 }
 
+TEST_F(StoreBatchTest, RemovePrefix_CursorLongerThanAnyKey_RefusedAndServesOn) {
+  open(options());
+  RemovePrefixOptions step;
+  step.cursor = "10-612f";  // version 1, partition 0, key "a/..."
+  for (int i = 0; i < 5000; ++i) step.cursor += "61";
+  EXPECT_EQ(store().remove_prefix("a/", step).error().code, Errc::kBadRequest);
+  EXPECT_TRUE(store().put("still", "serving"));
+}
+
 TEST_F(StoreBatchTest, RemovePrefix_InSteps_RemovesThatPrefixOnly) {
   Options o = options();
   o.partitions = 3;
