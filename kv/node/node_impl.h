@@ -91,7 +91,6 @@ class NodeImpl final : public Node,
   void trim(Replica& replica);
   void start_flush();
   void campaign_first();
-  void catch_up();
 
   // --- node_clients.cc
   [[nodiscard]] std::optional<Error> refuse_write() const;
@@ -226,7 +225,6 @@ class NodeImpl final : public Node,
   bool pump_scheduled_ = false;
   std::map<raft::NodeId, PeerFacts> peer_facts_;
   std::set<raft::GroupId> first_campaign_due_;
-  std::set<raft::GroupId> catching_up_;
 
   std::uint64_t last_request_ = 0;
   std::map<std::uint64_t, OutstandingRequest> requests_;

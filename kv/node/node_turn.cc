@@ -181,7 +181,6 @@ void NodeImpl::upkeep() {
   if (engine_->metrics().unflushed_bytes > kUnflushedBytesMax) start_flush();
   if (Replica* metadata = replica(kMetadataGroup)) propose_founding(*metadata);
   campaign_first();
-  catch_up();
   if (maintenance_under_way_) return;
   maintenance_under_way_ = true;
   apply_->run<boost::system::result<bool>>(
@@ -204,14 +203,6 @@ void NodeImpl::campaign_first() {
     if (majority && !led) r->campaign();
     it = led || majority ? first_campaign_due_.erase(it) : std::next(it);
   }
-}
-
-/// A replica is ready once it has applied all that was committed when it asked, after this start.
-void NodeImpl::catch_up() {
-  for (auto& [group, r] : replicas_)
-    if (!r->caught_up() && catching_up_.insert(group).second)
-      r->barrier(now() + options_.timeout,
-                 [this, group = group](BarrierResult) { catching_up_.erase(group); });
 }
 
 void NodeImpl::trim(Replica& replica) {
