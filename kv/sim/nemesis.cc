@@ -128,7 +128,10 @@ bool Nemesis::break_for_good(const std::set<NodeId>& core) {
     const bool mute = chance(random, 500);
     const bool deaf = chance(random, 500);
     for (const NodeId other : core) {
-      if (uniform) link(id, other, mute, deaf);
+      if (uniform) {
+        link(id, other, mute, deaf);
+        world_.network().refuse(id, false);
+      }
       if (!uniform && chance(random, 300)) world_.network().cut(id, other);
       if (!uniform && chance(random, 300)) world_.network().cut(other, id);
     }
