@@ -96,6 +96,7 @@ class Run {
       world_.run_for(std::min(left, kDigestsEvery));
       ledger_.compare_digests();
     }
+    if (go_on()) nemesis_.make_sure();
   }
 
   // --- the liveness phase
@@ -136,7 +137,7 @@ class Run {
 
   /// A fresh client must be able to write and then to read what it wrote, elsewhere.
   void serve(raft::GroupId group) {
-    const std::string key = key_in(group);
+    const std::string key = clients_.fresh_key(group);
     raft::Random random = world_.random("fresh-client");
     const Time deadline = world_.now() + kServesWithin;
     if (!until_ok(deadline, random, [&](NodeId at) { return world_.put(at, key, "fresh"); })) {
@@ -159,13 +160,6 @@ class Run {
       world_.run_for(milliseconds{50});
     }
     return false;
-  }
-
-  std::string key_in(raft::GroupId group) {
-    for (int i = 0;; ++i) {
-      std::string key = "fresh-" + std::to_string(i);
-      if (clients_.group_of(key) == group) return key;
-    }
   }
 
   void quiesce() {
@@ -193,7 +187,11 @@ class Run {
     for (const NodeId id : core_) {
       if (!world_.running(id)) return false;
       const auto groups = world_.node(id).groups();
-      if (groups.empty()) return false;
+      for (const auto& [group, ids] : members_) {
+        const bool has = std::any_of(groups.begin(), groups.end(),
+                                     [g = group](const auto& status) { return status.group == g; });
+        if (ids.contains(id) && !has) return false;
+      }
       for (const Node::GroupStatus& g : groups) {
         const auto [at, first] = applied.emplace(g.group, g.applied);
         if (at->second != g.applied || g.applied != g.commit || g.applied != g.last) return false;
