@@ -138,23 +138,25 @@ class Run {
   /// A fresh client must be able to write and then to read what it wrote, elsewhere.
   void serve(raft::GroupId group) {
     const std::string key = clients_.fresh_key(group);
-    raft::Random random = world_.random("fresh-client");
+    WriteOptions write;
+    ReadOptions read;
+    write.timeout = read.timeout = milliseconds{1'000};
     const Time deadline = world_.now() + kServesWithin;
-    if (!until_ok(deadline, random, [&](NodeId at) { return world_.put(at, key, "fresh"); })) {
+    if (!until_ok(deadline, [&](NodeId at) { return world_.put(at, key, "fresh", write); })) {
       return world_.fail("LIVENESS: no write to group " + std::to_string(group) + " within " +
                          std::to_string(kServesWithin.count() / 1000) + " ms: " + reasons());
     }
-    if (!until_ok(deadline, random, [&](NodeId at) { return world_.get(at, key); })) {
+    if (!until_ok(deadline, [&](NodeId at) { return world_.get(at, key, read); })) {
       world_.fail("LIVENESS: no read of group " + std::to_string(group) + " within " +
                   std::to_string(kServesWithin.count() / 1000) + " ms: " + reasons());
     }
   }
 
   template <class Send>
-  bool until_ok(Time deadline, raft::Random& random, Send send) {
+  bool until_ok(Time deadline, Send send) {
     const std::vector<NodeId> nodes(core_.begin(), core_.end());
-    while (world_.now() < deadline && go_on()) {
-      const auto call = send(nodes[random.next() % nodes.size()]);
+    for (std::size_t i = 0; world_.now() < deadline && go_on(); ++i) {
+      const auto call = send(nodes[i % nodes.size()]);
       world_.run_until([&] { return call->done(); }, seconds{10});
       if (call->ok()) return true;
       world_.run_for(milliseconds{50});
