@@ -68,6 +68,18 @@ const char* name(Errc e) noexcept {
       return "io";
     case Errc::kInternal:
       return "internal";
+    case Errc::kChangeUnderWay:
+      return "change_under_way";
+    case Errc::kQuorumLost:
+      return "quorum_lost";
+    case Errc::kUnknownNode:
+      return "unknown_node";
+    case Errc::kMemberExists:
+      return "member_exists";
+    case Errc::kNotCaughtUp:
+      return "not_caught_up";
+    case Errc::kUnchanged:
+      return "unchanged";
   }
   return "unknown";
 }
@@ -80,6 +92,9 @@ bool retryable(Errc e) noexcept {
     case Errc::kShuttingDown:
     case Errc::kFenced:
     case Errc::kDiskFull:
+    case Errc::kChangeUnderWay:
+    case Errc::kNotCaughtUp:
+    case Errc::kQuorumLost:  // once more nodes are up
       return true;
     default:
       // kOutcomeUnknown among them: only with the same idempotency key, which the code alone

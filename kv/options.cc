@@ -108,11 +108,6 @@ std::optional<Error> wrong_identity(const Options& o) {
     if (o.node_id == 0) return wrong("node_id", "is needed with cluster");
     if (o.peer.empty()) return wrong("peer", "is needed with cluster");
     if (auto error = wrong_members(o)) return error;
-    const bool listed = std::any_of(o.cluster.begin(), o.cluster.end(),
-                                    [&](const Member& m) { return m.id == o.node_id; });
-    if (!listed) {
-      return wrong("cluster", "does not list this node, " + std::to_string(o.node_id));
-    }
   }
   if (!o.peer.empty()) {
     if (o.node_id == 0) return wrong("node_id", "is needed with peer");

@@ -73,6 +73,8 @@ bool decode(schema::Hello::Reader from, const FrameHeader& header, Hello& to) {
   to.nonce = from.getNonce();
   to.frame_bytes_max = from.getFrameBytesMax();
   to.wall_ms = from.getWallMs();
+  to.record_epoch = from.getRecordEpoch();
+  to.rejoin = from.getRejoin();
   return decode_boots(from, to) && decode(from.getFounding(), to.founding) &&
          decode_address(from.getHttp(), to.http);
 }
@@ -108,9 +110,11 @@ bool decode(schema::Gossip::Reader from, const FrameHeader&, Gossip& to) {
   if (leads.size() > kLeadsMax) return false;
   to.leads.reserve(leads.size());
   for (const schema::Lead::Reader reader : leads) {
-    to.leads.push_back({reader.getGroup(), reader.getTerm()});
+    to.leads.push_back(
+        {reader.getGroup(), reader.getTerm(), reader.getReached(), reader.getBytes()});
     if (to.leads.back().term >= kOrdinalMax) return false;
   }
+  to.record_epoch = from.getRecordEpoch();
   return decode_address(from.getHttp(), to.http);
 }
 

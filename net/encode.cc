@@ -106,6 +106,8 @@ void encode(const Hello& m, const Envelope& e, std::string& out) {
     set_bytes(m.http, [&](auto data) { root.setHttp(data); });
     root.setFrameBytesMax(m.frame_bytes_max);
     root.setWallMs(m.wall_ms);
+    root.setRecordEpoch(m.record_epoch);
+    root.setRejoin(m.rejoin);
   });
 }
 
@@ -139,6 +141,7 @@ void encode(const Reply& m, const Envelope& e, std::string& out) {
 void encode(const Gossip& m, const Envelope& e, std::string& out) {
   append_frame<schema::Gossip>(FrameType::kGossip, e, words(m), out, [&](auto root) {
     set_bytes(m.http, [&](auto data) { root.setHttp(data); });
+    root.setRecordEpoch(m.record_epoch);
     if (m.leads.empty()) return;
     auto leads = root.initLeads(count(m.leads.size(), kLeadsMax));
     capnp::uint i = 0;
@@ -146,6 +149,8 @@ void encode(const Gossip& m, const Envelope& e, std::string& out) {
       auto builder = leads[i++];
       builder.setGroup(lead.group);
       builder.setTerm(lead.term);
+      builder.setReached(lead.reached);
+      builder.setBytes(lead.bytes);
     }
   });
 }

@@ -22,6 +22,8 @@ struct Hello {
   http @9 :Data;
   frameBytesMax @10 :UInt64;
   wallMs @11 :UInt64;
+  recordEpoch @12 :UInt64;
+  rejoin @13 :Bool;
 }
 
 enum Channel {
@@ -94,6 +96,7 @@ struct RaftMessage {
       index @14 :UInt64;
       hintIndex @15 :UInt64;
       hintTerm @16 :UInt64;
+      needsSnapshot @24 :Bool;
     }
     heartbeat :group {
       commit @17 :UInt64;
@@ -140,11 +143,14 @@ struct Reply {
 struct Gossip {
   leads @0 :List(Lead);
   http @1 :Data;
+  recordEpoch @2 :UInt64;
 }
 
 struct Lead {
   term @0 :UInt64;
   group @1 :UInt32;
+  reached @2 :UInt64;
+  bytes @3 :UInt64;
 }
 
 struct Configuration {

@@ -104,6 +104,10 @@ void PeerSet::add_peer(raft::NodeId peer, std::string address) {
   impl_->add_peer(peer, std::move(address));
 }
 
+void PeerSet::remove_peer(raft::NodeId peer) {
+  impl_->remove_peer(peer);
+}
+
 void PeerSet::set_cluster_id(std::uint64_t cluster_id) {
   impl_->cluster_id = cluster_id;
 }

@@ -61,6 +61,8 @@ class PeerSet {
   [[nodiscard]] boost::system::result<void> start();
   /// Knows, or corrects the address of, a peer. Connections from nodes never added are refused.
   void add_peer(raft::NodeId peer, std::string address);
+  /// Closes its connections and forgets it: from now on it is a stranger.
+  void remove_peer(raft::NodeId peer);
   /// Bound into every frame from now on; 0 while unfounded.
   void set_cluster_id(std::uint64_t cluster_id);
 

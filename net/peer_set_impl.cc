@@ -54,12 +54,20 @@ void PeerSet::Impl::add_peer(raft::NodeId id, std::string address) {
   if (stopped || id == options.self || id == raft::kNobody) return;
   const auto [at, fresh] = peers.try_emplace(id);
   Peer& peer = at->second;
+  // Numbers of planned dials go on where a peer of this id that was removed may have left off.
+  if (fresh)
+    for (Peer::Line& line : peer.lines) line.redial = redials += std::uint64_t{1} << 32;
   if (!fresh && peer.address == address) return;
   peer.address = std::move(address);
   for (const Channel channel : {Channel::kControl, Channel::kBulk}) {
     peer.lines[slot(channel)].backoff = options.backoff_min;
     if (started) dial(id, channel);
   }
+}
+
+void PeerSet::Impl::remove_peer(raft::NodeId id) {
+  reset(id);  // plans a dial that finds nobody to dial
+  peers.erase(id);
 }
 
 void PeerSet::Impl::reset(raft::NodeId id) {
@@ -96,7 +104,9 @@ void PeerSet::Impl::plan_dial(raft::NodeId id, Channel channel, std::chrono::mil
   clock.call_after(delay, [weak = weak_from_this(), id, channel, number] {
     const auto self = weak.lock();
     if (!self || self->stopped) return;
-    if (self->peers.at(id).lines[slot(channel)].redial == number) self->dial(id, channel);
+    const auto at = self->peers.find(id);
+    if (at == self->peers.end()) return;  // removed meanwhile
+    if (at->second.lines[slot(channel)].redial == number) self->dial(id, channel);
   });
 }
 

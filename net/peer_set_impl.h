@@ -54,6 +54,7 @@ struct PeerSet::Impl : std::enable_shared_from_this<PeerSet::Impl> {
   boost::system::result<void> start();
   void stop();
   void add_peer(raft::NodeId id, std::string address);
+  void remove_peer(raft::NodeId id);
   void reset(raft::NodeId id);
   void dial(raft::NodeId id, Channel channel);
   void plan_dial(raft::NodeId id, Channel channel, std::chrono::milliseconds delay);
@@ -121,6 +122,7 @@ struct PeerSet::Impl : std::enable_shared_from_this<PeerSet::Impl> {
   // Everything the node is told goes through one queue, so that the order in which things happened
   // is the order in which it hears of them, and never inside a call of its own.
   std::deque<std::function<void(PeerEvents&)>> news;
+  std::uint64_t redials = 0;  // where the numbers of the peer added last begin
   bool telling = false;    // an event is running: what it causes comes after it
   bool drain_due = false;  // posted, or at the end of the transport's callback that is running
 };

@@ -79,6 +79,10 @@ struct Hello {
   std::string http;              // advertised door, may be empty
   std::uint64_t frame_bytes_max = kFrameBytesMax;
   std::uint64_t wall_ms = 0;
+  std::uint64_t record_epoch = 0;  // of the newest cluster record known; 0: none
+  /// Without a place in the cluster, and known to have had one: its directory was lost, copied or
+  /// rolled back. Asks to come back as a new member.
+  bool rejoin = false;
 };
 
 /// Says yes or why not; a refused connection is closed after it.
@@ -125,9 +129,12 @@ struct Gossip {
   struct Lead {
     raft::GroupId group = 0;
     raft::Term term = 0;
+    std::uint64_t reached = 0;  // epoch of the cluster record whose wish for it is fulfilled; or 0
+    std::uint64_t bytes = 0;    // about the size of its state
   };
   std::vector<Lead> leads;
   std::string http;
+  std::uint64_t record_epoch = 0;  // of the newest cluster record that the sender has
 };
 
 /// A piece of a snapshot stream, on the bulk channel. `stream` is unique on the sender.

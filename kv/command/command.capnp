@@ -23,6 +23,7 @@ struct Command {
     openSession @12 :Void;
     empty @13 :Void;
     found @14 :Data;
+    setCluster @15 :Data;
   }
 }
 

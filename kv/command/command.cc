@@ -64,6 +64,7 @@ bool body_fits(const Command& command) {
     case CommandKind::kEmpty:
       return write_unused && prefix_unused && command.record.empty();
     case CommandKind::kFound:
+    case CommandKind::kSetCluster:
       return write_unused && prefix_unused;
   }
   return false;
@@ -97,6 +98,7 @@ std::size_t message_words(const Command& command) {
                wire::blob_words(command.start_after.size());
       break;
     case CommandKind::kFound:
+    case CommandKind::kSetCluster:
       words += wire::blob_words(command.record.size());
       break;
     case CommandKind::kOpenSession:
@@ -140,6 +142,9 @@ void write_body(const Command& command, wire::Command::Body::Builder body) {
       break;
     case CommandKind::kFound:
       body.setFound(wire::as_data(command.record));
+      break;
+    case CommandKind::kSetCluster:
+      body.setSetCluster(wire::as_data(command.record));
       break;
   }
 }
@@ -188,6 +193,10 @@ bool read_body(wire::Command::Body::Reader body, Command& command) {
     case wire::Command::Body::FOUND:
       command.kind = CommandKind::kFound;
       command.record = wire::as_view(body.getFound());
+      return true;
+    case wire::Command::Body::SET_CLUSTER:
+      command.kind = CommandKind::kSetCluster;
+      command.record = wire::as_view(body.getSetCluster());
       return true;
     case wire::Command::Body::NONE:
       return false;

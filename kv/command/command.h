@@ -24,6 +24,7 @@ enum class CommandKind : std::uint8_t {
   kOpenSession = 3,   // session.client becomes known
   kEmpty = 4,         // moves the revision on, nothing else
   kFound = 5,         // metadata group: the founding record and first placement
+  kSetCluster = 6,    // metadata group: the next cluster record, if its epoch is the next one
 };
 
 struct Operation {
@@ -60,7 +61,7 @@ struct Command {
   std::string prefix;                 // kRemovePrefix
   std::string start_after;            // kRemovePrefix: only keys above this one
   std::uint32_t limit = 0;            // kRemovePrefix
-  std::string record;                 // kFound: encoded metadata
+  std::string record;                 // kFound, kSetCluster: encoded metadata
 };
 
 /// What the leader adds when it proposes; the fixed head of every command entry (kv/FORMAT.md).

@@ -60,6 +60,7 @@ class Applier {
   EngineResult<Answer> write(Group& group, const Stamp& stamp, const Command& command);
   EngineResult<Answer> remove_prefix(Group& group, const Stamp& stamp, const Command& command);
   EngineResult<Answer> found(Group& group, const Stamp& stamp, const Command& command);
+  EngineResult<Answer> set_cluster(Group& group, const Stamp& stamp, const Command& command);
   /// What is known of a key, with the effects of this batch; reads LevelDB if the table has not.
   EngineResult<MetadataTable::Entry*> look_up(Group& group, std::string_view key);
   EngineResult<Item> read_item(Group& group, std::string_view key);

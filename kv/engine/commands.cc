@@ -6,6 +6,7 @@
 #include "kv/command/limits.h"
 #include "kv/engine/applier.h"
 #include "kv/engine/bytes.h"
+#include "kv/placement/cluster_record.h"
 
 namespace cairn::kv {
 namespace {
@@ -54,6 +55,7 @@ EngineResult<Answer> Applier::apply_command(Group& group, const Stamp& stamp,
     case CommandKind::kWrite:
     case CommandKind::kRemovePrefix:
     case CommandKind::kFound:
+    case CommandKind::kSetCluster:
       return apply_once(group, stamp, command);
   }
   return refusal(Errc::kBadRequest);
@@ -151,6 +153,8 @@ EngineResult<Answer> Applier::execute(Group& group, const Stamp& stamp, const Co
       return remove_prefix(group, stamp, command);
     case CommandKind::kFound:
       return found(group, stamp, command);
+    case CommandKind::kSetCluster:
+      return set_cluster(group, stamp, command);
     case CommandKind::kOpenSession:
     case CommandKind::kEmpty:
       break;
@@ -241,6 +245,33 @@ EngineResult<Answer> Applier::found(Group& group, const Stamp& stamp, const Comm
   Answer answer = done_at(stamp);
   answer.created = true;
   answer.version = 1;
+  return answer;
+}
+
+EngineResult<Answer> Applier::set_cluster(Group& group, const Stamp& stamp,
+                                          const Command& command) {
+  const auto next = decode_cluster_record(command.record);
+  if (!next) return refusal(Errc::kBadRequest);
+  EngineResult<MetadataTable::Entry*> entry = look_up(group, kClusterKey);
+  if (!entry) return entry.error();
+  std::uint64_t epoch = 1;  // as founded
+  if ((*entry)->present) {
+    const EngineResult<Item> item = read_item(group, kClusterKey);
+    if (!item) return item.error();
+    const auto present = decode_cluster_record(item->value);
+    if (!present) return database_.corrupt();
+    if (present->cluster_id != next->cluster_id) return refusal(Errc::kBadRequest);
+    epoch = present->epoch;
+  }
+  if (next->epoch != epoch + 1) {
+    Answer mismatch = refusal(Errc::kRevisionMismatch);
+    mismatch.revision = (*entry)->present ? (*entry)->mod_revision : 0;
+    mismatch.version = epoch;
+    return mismatch;
+  }
+  put(group, stamp, kClusterKey, command.record, **entry);
+  Answer answer = done_at(stamp);
+  answer.version = next->epoch;
   return answer;
 }
 

@@ -200,6 +200,14 @@ Moment Database::moment() const {
   return Moment(db->GetSnapshot(), [db](const leveldb::Snapshot* s) { db->ReleaseSnapshot(s); });
 }
 
+std::uint64_t Database::table_bytes(const std::string& prefix) const {
+  const std::string end = after_prefix(prefix);
+  const leveldb::Range range(prefix, end);
+  std::uint64_t bytes = 0;
+  db_->GetApproximateSizes(&range, 1, &bytes);
+  return bytes;
+}
+
 int Database::level0_files() const {
   std::string text;
   int files = 0;

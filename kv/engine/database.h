@@ -77,6 +77,8 @@ class Database {
                          const Moment& moment = nullptr) const;
   Moment moment() const;
   int level0_files() const;
+  /// About how many bytes of table files hold keys with this prefix.
+  std::uint64_t table_bytes(const std::string& prefix) const;
   /// Once true, for good: close and reopen.
   bool failed() const noexcept { return failed_.load(std::memory_order_relaxed); }
   /// Marks the database failed and gives the error, for records that are not what they must be.

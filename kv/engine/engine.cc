@@ -69,6 +69,18 @@ class EngineImpl final : public Engine {
     return {};
   }
 
+  boost::system::result<void> remove_group(raft::GroupId group) override {
+    if (database_->failed()) return EngineError::kFailed;
+    return installs_.remove(group);
+  }
+
+  std::uint64_t table_bytes(raft::GroupId group) const override {
+    const Group* const known = groups_.find(group);
+    if (known == nullptr) return 0;
+    const std::uint64_t generation = known->published.generation.load(std::memory_order_acquire);
+    return database_->table_bytes(generation_prefix(group, generation));
+  }
+
   boost::system::result<std::vector<ApplyResult>> apply(std::span<const ApplyItem> items) override {
     if (database_->failed() || applier_broken_) return EngineError::kFailed;
     applier_broken_ = true;  // unless it comes back: what it holds is then half of something

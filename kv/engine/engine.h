@@ -50,6 +50,10 @@ boost::system::error_code make_error_code(EngineError e) noexcept;
 /// Where kFound keeps its record, as an item of the group that applied it. A command that finds one
 /// there already is answered kRevisionMismatch.
 inline constexpr std::string_view kFoundingKey = "founding";
+/// Where kSetCluster keeps the cluster record, likewise. Only the record whose epoch follows the
+/// one that is there (1 if none is) takes its place; another is answered kRevisionMismatch, with
+/// the present epoch as the answer's version.
+inline constexpr std::string_view kClusterKey = "cluster";
 
 /// A group as the engine knows it.
 struct EngineGroup {
@@ -157,6 +161,11 @@ class Engine {
   [[nodiscard]] virtual boost::system::result<void> create_group(raft::GroupId group,
                                                                  const raft::Configuration& config,
                                                                  std::uint32_t epoch) = 0;
+  /// The group is no longer here: one batch forgets it, its records go in small steps (maintain()).
+  /// What readers on other threads still hold of it stays sound. No-op if there is none. Apply.
+  [[nodiscard]] virtual boost::system::result<void> remove_group(raft::GroupId group) = 0;
+  /// About how many bytes of it are in tables on disk.
+  [[nodiscard]] virtual std::uint64_t table_bytes(raft::GroupId group) const = 0;
 
   /// Applies entries of any groups, each group's in order and strictly +1. Every WriteBatch carries
   /// the applied indexes of what is in it; it is one batch unless a command must read what an

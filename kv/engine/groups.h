@@ -9,6 +9,7 @@
 #include <shared_mutex>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "kv/engine/idempotency.h"
 #include "kv/engine/keyspace.h"
@@ -61,7 +62,8 @@ struct Group {
   }
 };
 
-/// Groups are added by the apply thread and never go; any thread may look.
+/// Groups are added and dropped by the apply thread; any thread may look, and may go on looking at
+/// one that was dropped: it is kept aside.
 class Groups {
  public:
   Group* find(raft::GroupId id) const {
@@ -75,6 +77,14 @@ class Groups {
     return *groups_.try_emplace(group->id, std::move(group)).first->second;
   }
 
+  void drop(raft::GroupId id) {
+    const std::unique_lock lock(mutex_);
+    const auto found = groups_.find(id);
+    if (found == groups_.end()) return;
+    dropped_.push_back(std::move(found->second));
+    groups_.erase(found);
+  }
+
   /// In order of their ids.
   template <class F>
   void for_each(F f) const {
@@ -85,6 +95,7 @@ class Groups {
  private:
   mutable std::shared_mutex mutex_;
   std::map<raft::GroupId, std::unique_ptr<Group>> groups_;
+  std::vector<std::unique_ptr<Group>> dropped_;  // a few: only changes of placement drop groups
 };
 
 }  // namespace cairn::kv

@@ -117,6 +117,21 @@ EngineResult<void> Installs::flip(raft::GroupId group, std::uint64_t generation,
   return known->adopt(record, database_);
 }
 
+EngineResult<void> Installs::remove(raft::GroupId group) {
+  const Group* const known = groups_.find(group);
+  building_.erase(group);  // an install under way is superseded
+  if (known == nullptr) return {};
+  const std::uint64_t generation = known->record.generation;
+  leveldb::WriteBatch batch;
+  batch.Delete(group_key(group));
+  batch.Put(garbage_key(group, generation), {});
+  if (auto done = database_.write(batch, {}); !done) return done;
+  garbage_.emplace(group, generation);
+  table_.forget(group, generation);
+  groups_.drop(group);
+  return {};
+}
+
 EngineResult<bool> Installs::clean_up() {
   const auto first = std::find_if(garbage_.begin(), garbage_.end(),
                                   [this](const Generation& g) { return !building(g); });

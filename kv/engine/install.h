@@ -32,6 +32,8 @@ class Installs {
   std::uint64_t first_generation(raft::GroupId group) const;
   EngineResult<std::unique_ptr<SnapshotSink>> begin(raft::GroupId group,
                                                     const raft::SnapshotMeta& meta);
+  /// The group is dropped, and its generation becomes nobody's.
+  EngineResult<void> remove(raft::GroupId group);
   /// Removes some of what is nobody's; true: there is more.
   EngineResult<bool> clean_up();
 

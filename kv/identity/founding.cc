@@ -37,9 +37,7 @@ Founding::Founding(std::uint64_t node, std::uint64_t incarnation, FoundingPlan p
   }
   std::sort(proposal_.founders.begin(), proposal_.founders.end(),
             [](const net::Founder& a, const net::Founder& b) { return a.node < b.node; });
-  if (find_founder(proposal_, node) == nullptr || incarnation == 0) {
-    throw std::logic_error("Founding: the plan must list this node");
-  }
+  if (incarnation == 0) throw std::logic_error("Founding: a node without an incarnation");
 }
 
 void Founding::heard(const net::Hello& hello) {
@@ -79,19 +77,22 @@ Decision Founding::from_record(std::uint64_t node, const net::FoundingRecord& re
   }
   const net::Founder* me = find_founder(record, node_);
   if (me == nullptr) {
-    return {.kind = Decision::Kind::kMismatch,
-            .record = {},
-            .why = named(node) + " belongs to a cluster that was founded without this node"};
+    return {.kind = Decision::Kind::kJoin, .record = record, .why = {}};
   }
   if (me->incarnation != incarnation_) {
     return {.kind = Decision::Kind::kWiped,
-            .record = {},
+            .record = record,
             .why = named(node) + " knows this node by an earlier directory"};
   }
   return {.kind = Decision::Kind::kAdopt, .record = record, .why = {}};
 }
 
 Decision Founding::found_or_wait() const {
+  if (find_founder(proposal_, node_) == nullptr) {
+    return {.kind = Decision::Kind::kWait,
+            .record = {},
+            .why = "waiting to be added to the cluster that the listed nodes belong to"};
+  }
   net::FoundingRecord record = proposal_;
   std::string missing;
   for (net::Founder& founder : record.founders) {
@@ -113,7 +114,7 @@ Decision Founding::found_or_wait() const {
 }
 
 Decision Founding::decide() const {
-  Decision adopt, mismatch;
+  Decision adopt, join, mismatch;
   const auto disagree = [&](std::string why) {
     if (mismatch.kind == Decision::Kind::kMismatch) return;
     mismatch = {.kind = Decision::Kind::kMismatch, .record = {}, .why = std::move(why)};
@@ -131,15 +132,21 @@ Decision Founding::decide() const {
       disagree(std::move(decision.why));
       continue;
     }
+    if (decision.kind == Decision::Kind::kJoin) {
+      two_clusters |= join.kind == Decision::Kind::kJoin && join.record != decision.record;
+      join = std::move(decision);
+      continue;
+    }
     two_clusters |= adopt.kind == Decision::Kind::kAdopt && adopt.record != decision.record;
     adopt = std::move(decision);
   }
   if (two_clusters) {
     return {.kind = Decision::Kind::kMismatch,
             .record = {},
-            .why = "the other founders belong to two clusters, both with this node"};
+            .why = "the other nodes belong to two clusters"};
   }
   if (adopt.kind == Decision::Kind::kAdopt) return adopt;
+  if (join.kind == Decision::Kind::kJoin) return join;
   if (mismatch.kind == Decision::Kind::kMismatch) return mismatch;
   return found_or_wait();
 }

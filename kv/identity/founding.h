@@ -25,8 +25,8 @@ struct FoundingPlan {
 /// connection is up, and what goes down; then asks decide().
 class Founding {
  public:
-  /// `plan` lists `node` (std::logic_error otherwise). Alone in the list: decide() says kFound at
-  /// once.
+  /// Where `plan` does not list `node`, nothing is founded: it joins a cluster that is. Alone in
+  /// the list: decide() says kFound at once.
   Founding(std::uint64_t node, std::uint64_t incarnation, FoundingPlan plan);
 
   /// What this node's hello carries while it is unfounded: the plan, cluster id 0, and of the
@@ -42,6 +42,7 @@ class Founding {
       kFound,     // all founders are here, none is founded: write `record`
       kAdopt,     // a peer has a record with this incarnation in it: write `record`
       kWiped,     // a peer's record has another incarnation of this node: the directory was lost
+      kJoin,      // a peer belongs to a founded cluster, `record`, that this node may join
       kMismatch,  // `why` says which founder differs in what; goes on when it comes back agreeing
     };
     Kind kind = Kind::kWait;
@@ -49,7 +50,8 @@ class Founding {
     std::string why;
   };
   /// The record is to be written with Identity::record_founding before the first segment or vote.
-  /// kWiped goes before kAdopt, kAdopt before kMismatch: one peer that remembers an earlier
+  /// With kWiped and kJoin nothing is written before the cluster record says that this incarnation
+  /// is a member. kWiped goes before kAdopt, kAdopt before kJoin, kJoin before kMismatch: one peer that remembers an earlier
   /// incarnation is enough to know that this directory has forgotten what it promised.
   [[nodiscard]] Decision decide() const;
 

@@ -14,6 +14,9 @@ constexpr SealedFileKind kIdentityFile{
 constexpr SealedFileKind kPeersFile{
     .name = "peers", .number = 2, .version = 1, .payload_bytes_max = 1u << 20};
 
+constexpr SealedFileKind kClusterFile{
+    .name = "cluster", .number = 3, .version = 1, .payload_bytes_max = kClusterRecordBytesMax + 16};
+
 constexpr std::size_t kBootBytes = 16;
 constexpr std::size_t kPeerBytes = 32;
 
@@ -76,6 +79,8 @@ Result<void> Identity::load(bool& fresh) {
   if (!identity) return identity.error();
   const auto peers = read_sealed(*files_, dir_, kPeersFile);
   if (!peers) return peers.error();
+  const auto cluster = read_sealed(*files_, dir_, kClusterFile);
+  if (!cluster) return cluster.error();
   fresh = !identity->has_value();
   if (fresh) {
     // The first start writes `identity` before anything else can be there.
@@ -92,6 +97,9 @@ Result<void> Identity::load(bool& fresh) {
   }
   if (peers->has_value() && !read_peers(**peers)) {
     return Error(Errc::kCorrupt, "peers: bad content");
+  }
+  if (cluster->has_value() && !read_cluster(**cluster)) {
+    return Error(Errc::kCorrupt, "cluster: bad content");
   }
   return {};
 }
@@ -128,6 +136,37 @@ bool Identity::read_peers(std::string_view payload) {
   }
   // Another incarnation's memory is not ours: somebody has mixed two directories.
   return in.done() && incarnation == incarnation_ && peers_.size() <= kPeersMax;
+}
+
+bool Identity::read_cluster(std::string_view payload) {
+  ByteReader in(payload);
+  const auto incarnation = in.number<std::uint64_t>();
+  generation_ = in.number<std::uint32_t>();
+  const std::string_view bytes = in.bytes(in.number<std::uint32_t>());
+  auto record = decode_cluster_record(bytes);
+  // As with the peers: another incarnation's memory is not ours.
+  if (!in.done() || incarnation != incarnation_ || !record || !founded()) return false;
+  if (record->cluster_id != founding_.cluster_id) return false;
+  cluster_ = std::move(*record);
+  return true;
+}
+
+Result<void> Identity::record_cluster(const ClusterRecord& record, std::uint32_t generation) {
+  if (!valid_cluster_record(record)) return Error(Errc::kBadRequest, "not a valid cluster record");
+  if (!founded() || record.cluster_id != founding_.cluster_id) {
+    return Error(Errc::kForeign, "the record of another cluster");
+  }
+  if (record.epoch <= cluster_.epoch) return {};
+  const std::string bytes = encode_cluster_record(record);
+  std::string payload;
+  append_le(incarnation_, payload);
+  append_le(generation, payload);
+  append_le(static_cast<std::uint32_t>(bytes.size()), payload);
+  payload += bytes;
+  if (auto done = replace(kClusterFile, payload); !done) return done;
+  cluster_ = record;
+  generation_ = generation;
+  return {};
 }
 
 Result<void> Identity::replace(const SealedFileKind& kind, std::string_view payload) {

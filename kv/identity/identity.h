@@ -1,8 +1,9 @@
 // Who a data directory is: its node id, incarnation and boots, the cluster it belongs to, and what
 // it has learnt about its peers' identities (hazards M5, M6).
 //
-// Two files. `identity` is rewritten by each start and by the founding, `peers` whenever a peer
-// shows a newer boot. Whatever these calls return is durable.
+// Three files. `identity` is rewritten by each start and by the founding, `peers` whenever a peer
+// shows a newer boot, `cluster` whenever a newer cluster record is heard of. Whatever these calls
+// return is durable.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "cairn/kv/error.h"
+#include "kv/placement/cluster_record.h"
 #include "net/wire.h"
 #include "wal/file_system.h"
 
@@ -62,6 +64,13 @@ class Identity {
   /// valid (kBadRequest otherwise).
   [[nodiscard]] Result<void> record_founding(const net::FoundingRecord& record);
 
+  /// The newest cluster record that this directory has seen (epoch 0: none beyond the founding),
+  /// and the generation in which its node took part last.
+  [[nodiscard]] const ClusterRecord& cluster() const { return cluster_; }
+  [[nodiscard]] std::uint32_t generation() const { return generation_; }
+  /// Only of the own cluster and a later epoch (kBadRequest, kForeign; older: no-op).
+  [[nodiscard]] Result<void> record_cluster(const ClusterRecord& record, std::uint32_t generation);
+
   /// Newest triple of each peer. They are looked at by judge().
   [[nodiscard]] const std::map<std::uint64_t, PeerTriple>& peers() const { return peers_; }
   [[nodiscard]] Result<void> record_peer(std::uint64_t node, const PeerTriple& triple);
@@ -73,6 +82,7 @@ class Identity {
   [[nodiscard]] Result<void> load(bool& fresh);
   [[nodiscard]] bool read_identity(std::string_view payload, std::uint64_t& node);
   [[nodiscard]] bool read_peers(std::string_view payload);
+  [[nodiscard]] bool read_cluster(std::string_view payload);
   [[nodiscard]] Result<void> write_identity(const net::FoundingRecord& founding,
                                             const std::vector<net::BootNonce>& boots);
   [[nodiscard]] Result<void> write_peers(const std::map<std::uint64_t, PeerTriple>& peers);
@@ -85,6 +95,8 @@ class Identity {
   std::vector<net::BootNonce> boots_;
   net::FoundingRecord founding_;
   std::map<std::uint64_t, PeerTriple> peers_;
+  ClusterRecord cluster_;
+  std::uint32_t generation_ = 0;
   bool failed_ = false;
 };
 

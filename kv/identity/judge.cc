@@ -22,8 +22,7 @@ bool same_cluster(const net::Hello& hello, const Identity& me) {
   const bool sender_founded = hello.founding.cluster_id != 0;
   if (!sender_founded) return true;
   if (me.founded()) return hello.founding == me.founding();
-  return valid_founding_record(hello.founding) &&
-         find_founder(hello.founding, me.node()) != nullptr;
+  return valid_founding_record(hello.founding);
 }
 
 /// The sender goes on from what is stored of it.
@@ -44,14 +43,14 @@ PeerTriple triple_of(const net::Hello& hello) {
 }
 
 Judgement judge(const net::Hello& hello, const Identity& me,
-                const std::vector<std::uint64_t>& members) {
+                const std::vector<KnownMember>& members, std::uint64_t record_epoch) {
   if (hello.to != me.node() || hello.node == me.node()) return refused(Verdict::kUnknownNode);
   const std::uint16_t low = std::max(hello.protocol_min, net::kProtocolMin);
   const std::uint16_t high = std::min(hello.protocol_max, net::kProtocolMax);
   if (low > high || hello.protocol_min > hello.protocol_max) return refused(Verdict::kProtocol);
-  if (std::find(members.begin(), members.end(), hello.node) == members.end()) {
-    return refused(Verdict::kUnknownNode);
-  }
+  const auto member = std::find_if(members.begin(), members.end(),
+                                   [&](const KnownMember& m) { return m.id == hello.node; });
+  if (member == members.end()) return refused(Verdict::kUnknownNode);
   if (!same_cluster(hello, me)) return refused(Verdict::kForeignCluster);
   if (!consistent(hello)) return refused(Verdict::kWiped);
 
@@ -60,13 +59,15 @@ Judgement judge(const net::Hello& hello, const Identity& me,
   const Judgement accepted{.verdict = Verdict::kAccepted, .protocol = high, .store_first = !stored};
   if (!me.founded()) return accepted;
 
-  const net::Founder* founder = find_founder(me.founding(), hello.node);
-  if (founder != nullptr && founder->incarnation != hello.incarnation) {
-    return refused(Verdict::kWiped);
-  }
+  const Judgement stranger =
+      refused(hello.record_epoch > record_epoch ? Verdict::kBusy : Verdict::kWiped);
+  // A member to be has nothing yet; what a directory of an earlier life holds does not count.
+  if (member->incarnation == 0)
+    return hello.founding.cluster_id == 0 ? accepted : stranger;
+  if (member->incarnation != hello.incarnation) return stranger;
   if (known == me.peers().end()) return accepted;
-  // A founder's earlier incarnation, met before the founding, is forgotten.
-  if (founder != nullptr && known->second.incarnation != founder->incarnation) return accepted;
+  // An earlier incarnation's, met before the founding or replaced since, is forgotten.
+  if (known->second.incarnation != member->incarnation) return accepted;
   return continues(hello, known->second) ? accepted : refused(Verdict::kWiped);
 }
 

@@ -9,7 +9,7 @@ namespace {
 
 TEST(Error_Names, EveryCode_HasItsOwn) {
   std::set<std::string> names;
-  const int last = static_cast<int>(Errc::kInternal);
+  const int last = static_cast<int>(kErrcLast);
   for (int code = 1; code <= last; ++code) {
     const std::string text = name(static_cast<Errc>(code));
     EXPECT_NE(text, "unknown");
@@ -22,8 +22,9 @@ TEST(Error_Names, EveryCode_HasItsOwn) {
 
 TEST(Error_Retryable, Codes_AreThoseOfTheContract) {
   const std::set<Errc> expected = {Errc::kOverloaded,   Errc::kNoLeader, Errc::kTimeout,
-                                   Errc::kShuttingDown, Errc::kFenced,   Errc::kDiskFull};
-  for (int code = 1; code <= static_cast<int>(Errc::kInternal); ++code) {
+                                   Errc::kShuttingDown, Errc::kFenced,   Errc::kDiskFull,
+                                   Errc::kChangeUnderWay, Errc::kNotCaughtUp, Errc::kQuorumLost};
+  for (int code = 1; code <= static_cast<int>(kErrcLast); ++code) {
     const auto errc = static_cast<Errc>(code);
     EXPECT_EQ(retryable(errc), expected.count(errc) == 1) << name(errc);
   }

@@ -259,7 +259,7 @@ TEST_F(Founding_Story, MismatchCorrected_GoesOn) {
   EXPECT_EQ(kind(1), Kind::kFound);
 }
 
-TEST_F(Founding_Story, PeerOfAClusterWithoutThisNode_IsNamed) {
+TEST_F(Founding_Story, PeerOfAClusterWithoutThisNode_IsToBeJoined) {
   start_all();
   nodes_[2].record.partitions = 1;
   nodes_[2].record.replicas = 1;
@@ -267,7 +267,8 @@ TEST_F(Founding_Story, PeerOfAClusterWithoutThisNode_IsNamed) {
   nodes_[2].record.founders = {{.node = 2, .address = "b:1", .incarnation = 5}};
   nodes_[2].record.cluster_id = compute_cluster_id(nodes_[2].record);
   meet(1, 2);
-  EXPECT_EQ(decision(1).why, "node 2 belongs to a cluster that was founded without this node");
+  EXPECT_EQ(kind(1), Kind::kJoin);
+  EXPECT_EQ(decision(1).record, nodes_[2].record);
 }
 
 TEST_F(Founding_Story, RecordThatContradictsItself_IsNotAdopted) {
@@ -298,8 +299,18 @@ TEST_F(Founding_Story, NodeAlone_FoundsAtOnce) {
   EXPECT_EQ(d.record.founders.size(), 1u);
 }
 
-TEST_F(Founding_Story, PlanWithoutThisNode_IsABrokenInvariant) {
-  EXPECT_THROW(Founding(4, 1, plan_of_three()), std::logic_error);
+TEST_F(Founding_Story, PlanWithoutThisNode_FoundsNothing) {
+  start_all();
+  all_meet();
+  start(4, plan_of_three());
+  for (const std::uint64_t node : {1, 2, 3}) nodes_[4].founding->heard(hello_of(node));
+  EXPECT_EQ(kind(4), Kind::kWait) << "all that are listed are here, and none is founded";
+  ASSERT_TRUE(settle(1));
+  nodes_[4].founding->heard(hello_of(1));
+  EXPECT_EQ(kind(4), Kind::kJoin);
+}
+
+TEST_F(Founding_Story, NodeWithoutIncarnation_IsABrokenInvariant) {
   EXPECT_THROW(Founding(1, 0, plan_of_three()), std::logic_error);
 }
 

@@ -41,7 +41,15 @@ enum class Errc {
   kWiped,          // this node's directory was lost or rolled back: its peers refuse it
   kIo,             // Error::detail has what the system said
   kInternal,       // a broken invariant: please report; this node has stopped serving
+  // Changing the members.
+  kChangeUnderWay,  // wait until the change before is done
+  kQuorumLost,      // the new members would have no majority that is alive: start or replace nodes
+  kUnknownNode,     // no member has this id
+  kMemberExists,    // a member has this id already
+  kNotCaughtUp,     // wait until the node holds what is committed
+  kUnchanged,       // it is so already
 };
+inline constexpr Errc kErrcLast = Errc::kUnchanged;
 
 [[nodiscard]] const boost::system::error_category& error_category() noexcept;
 [[nodiscard]] boost::system::error_code make_error_code(Errc e) noexcept;
@@ -51,7 +59,12 @@ enum class Errc {
 [[nodiscard]] bool retryable(Errc e) noexcept;
 
 /// Did the write take effect? kNo is a promise: it never will.
-enum class Committed { kNo, kYes, kUnknown };
+enum class Committed {
+  kNo,
+  kYes,
+  kUnknown,
+  kPartial,  // of a series (remove_prefix): earlier steps yes, the last one unknown
+};
 
 /// An error with its circumstances.
 struct Error {

@@ -12,7 +12,7 @@
 
 namespace cairn::kv {
 
-/// One founding member.
+/// A member and where its peers find it.
 struct Member {
   std::uint64_t id = 0;  // 1 .. 2^32 - 1, unique for ever in a cluster
   std::string peer{};    // "host:port" that the others dial
@@ -31,8 +31,9 @@ struct Options {
   std::uint64_t node_id = 0;
   /// "host:port" to listen on for peers. Required with `cluster`.
   std::string peer{};
-  /// The founding members, the same list on each, this one included. Read once, when the cluster is
-  /// made; afterwards the directory knows better.
+  /// To found a cluster: its members, the same list on each, this one included. To join one that
+  /// is: some or all of its members (with or without this one); it then waits until it is added
+  /// (Store::change_members). Read once; afterwards the directory knows better.
   std::vector<Member> cluster{};
   /// Number of partitions, 1 .. 4096, fixed when the cluster is made. 0: 1 for a new cluster, else
   /// whatever was founded.

@@ -148,6 +148,7 @@ struct ReplicaView {
   std::uint64_t node = 0;
   std::uint64_t match = 0;  // known to the leader; 0 where this node is not the leader
   std::string state{};      // "leader" "follower" "probe" "snapshot" "unknown"
+  std::string role{};       // "voter" "learner" "leaving" (votes until the joint state is left)
 };
 
 struct PartitionView {
@@ -155,12 +156,16 @@ struct PartitionView {
   std::uint64_t leader = 0;  // 0: unknown
   std::uint64_t term = 0, commit = 0, applied = 0;
   std::vector<ReplicaView> replicas{};
+  bool joint = false;                   // between two sets of voters: both decide (if known here)
+  std::vector<std::uint64_t> wanted{};  // where the partition is to be, preferred leader first
 };
 
 struct NodeView {
   std::uint64_t id = 0;
   std::string http{}, peer{};
-  std::string state{};  // "self" "up" "down" "refused"
+  std::string state{};       // "self" "up" "down" "refused"
+  std::string membership{};  // "joining" "active" "leaving"
+  bool learner = false;      // holds data without a vote until it is promoted
 };
 
 struct ClusterView {
@@ -168,6 +173,47 @@ struct ClusterView {
   std::uint64_t node = 0;
   std::vector<NodeView> nodes{};
   std::vector<PartitionView> partitions{};
+  std::uint64_t epoch = 0;        // of the cluster record that this node knows
+  bool change_under_way = false;  // nodes join or leave, as far as this node knows
+};
+
+struct NewMember {
+  std::uint64_t id = 0;  // 1 .. 2^32 - 1, not a member's
+  std::string peer{};    // "host:port" that the others dial
+  bool learner = false;  // no vote until Store::promote
+};
+
+/// Nodes that join and leave, as one change: both together replace.
+struct MemberChange {
+  std::vector<NewMember> add{};
+  std::vector<std::uint64_t> remove{};
+  bool dry_run = false;                  // only tell what would happen
+  std::chrono::milliseconds timeout{0};  // 0: Options::timeout
+};
+
+/// One step of a group on its way from old voters to new ones.
+struct PlanPhase {
+  std::string name{};                    // "now" "catch_up" "joint" "done"
+  std::vector<std::uint64_t> voters{};   // who decides
+  std::vector<std::uint64_t> also{};     // joint: a majority of these must agree as well
+  std::int64_t failures_tolerated = 0;   // further ones, what is down now counted; -1: no quorum
+};
+
+struct GroupPlan {
+  bool metadata = false;        // the metadata group, else a partition
+  std::uint32_t partition = 0;  // unless `metadata`
+  std::vector<std::uint64_t> voters_before{}, voters_after{}, learners_after{};
+  std::vector<PlanPhase> phases{};  // "now" alone if nothing changes
+  std::uint64_t bytes_to_ship = 0;  // about
+};
+
+/// What a membership change does. It goes on by itself, whoever leads; cluster() shows how far it
+/// is.
+struct MemberPlan {
+  std::uint64_t change = 0;  // epoch of the cluster record with the change; 0: dry run
+  std::vector<GroupPlan> groups{};
+  std::uint64_t bytes_to_ship = 0;
+  std::int64_t failures_tolerated = 0;  // the least of all groups and phases
 };
 
 struct RingView {
@@ -240,6 +286,27 @@ class Store {
                            Callback<RemovePrefixResult> done);
   void async_get(std::string key, ReadOptions options, Callback<ReadResult> done);
   void async_scan(ScanOptions options, Callback<ScanResult> done);
+
+  // Membership. Any node may be asked; the metadata group's leader decides (the partition's leader
+  // for move_leader). What is accepted is carried out in the background, by whoever leads then:
+  // new members catch up without a vote first, then voters change through a joint configuration.
+  // Errors besides those of writes: kChangeUnderWay, kQuorumLost, kUnknownNode, kMemberExists,
+  // kNotCaughtUp, kUnchanged.
+
+  /// Adds, removes or replaces nodes. A new node is started with the present members as its
+  /// Options::cluster; it waits until it is added.
+  Result<MemberPlan> change_members(MemberChange change);
+  /// Gives a node that was added as a learner its votes. kNotCaughtUp while it is behind.
+  Result<MemberPlan> promote(std::uint64_t node, std::chrono::milliseconds timeout = {});
+  /// Hands the leadership of a partition to a voter that holds all of its log; done when it leads.
+  Result<void> move_leader(std::uint32_t partition, std::uint64_t to,
+                           std::chrono::milliseconds timeout = {});
+  void async_change_members(MemberChange change, Callback<MemberPlan> done);
+  void async_promote(std::uint64_t node, std::chrono::milliseconds timeout,
+                     Callback<MemberPlan> done);
+  /// Its argument is the new leader's id.
+  void async_move_leader(std::uint32_t partition, std::uint64_t to,
+                         std::chrono::milliseconds timeout, Callback<std::uint64_t> done);
 
   /// Waits until every partition with a replica here has a leader and this node has caught up with
   /// what was committed when it asked. kTimeout says in its detail what is missing.
