@@ -175,7 +175,7 @@ class LeaseWorld {
       real_us_ += kTickUs / 8;
       for (NodeId id : cluster_.ids()) tick_if_due(id);
       for (std::uint64_t n = random_.between(0, 6); n > 0; --n) deliver_any();
-      if (chance(8)) trouble(any());
+      if (chance(4)) trouble(any());
       const NodeId leader = cluster_.leader();
       if (leader != kNobody && chance(10)) (void)cluster_.propose(leader, std::to_string(i));
       for (NodeId id : cluster_.ids()) read(id);
@@ -226,9 +226,35 @@ class LeaseWorld {
     }
   }
 
+  // Nobody hears the leader any more, and the others are made to elect another as fast as they can.
+  void coup(NodeId leader) {
+    cluster_.heal();
+    cluster_.isolate(leader);
+    cluster_.network.clear();
+    const std::uint64_t means = random_.between(0, 2);
+    for (NodeId id : cluster_.ids()) {
+      clocks_[id].paused = false;
+      if (id == leader) continue;
+      if (means == 0 || !cluster_.up(id)) {
+        cluster_.crash(id);
+        cluster_.restart(id);
+        clocks_[id].next = local(id) + kTickUs;
+      } else if (means == 1) {
+        cluster_.core(id).unreachable(leader);
+        cluster_.drain(id);
+      }
+    }
+    for (NodeId id : cluster_.ids()) {
+      if (id != leader && chance(50)) cluster_.campaign(id);
+    }
+  }
+
   void trouble(NodeId id) {
     const NodeId leader = cluster_.leader();
-    switch (random_.between(0, 9)) {
+    switch (random_.between(0, 10)) {
+      case 10:
+        if (leader != kNobody) coup(leader);
+        break;
       case 0:
         cluster_.crash(id);
         break;
