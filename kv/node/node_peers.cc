@@ -252,6 +252,7 @@ void NodeImpl::on_down(raft::NodeId peer, net::Channel channel) {
   fail_requests(peer, channel);
   if (channel == net::Channel::kBulk) {
     outbox_.peer_down(peer);
+    inbox_.peer_down(peer);
     return;
   }
   if (founding_) founding_->lost(peer);

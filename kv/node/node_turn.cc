@@ -15,6 +15,7 @@ constexpr std::uint64_t kTicksPerGossip = 100;
 constexpr Micros kDiskFullRetry = std::chrono::milliseconds{250};
 constexpr int kPassesMax = 8;
 constexpr std::uint64_t kUnflushedBytesMax = 24ull << 20;
+constexpr std::uint64_t kPinnedLogFactor = 4;  // of log_bytes_kept, for an installer's sake
 
 }  // namespace
 
@@ -215,7 +216,10 @@ void NodeImpl::trim(Replica& replica) {
     keep = std::min(keep, options_.log_bytes_kept / (bytes / entries + 1));
   if (applied <= keep) return;
   raft::Index to = applied - keep;
-  if (const auto pinned = outbox_.pinned(replica.group())) to = std::min(to, *pinned);
+  // What an installer will need next stays, but not for ever: a stream slower than the log's growth
+  // would fill the disk (hazard Z11).
+  const auto pinned = outbox_.pinned(replica.group());
+  if (pinned && bytes <= kPinnedLogFactor * options_.log_bytes_kept) to = std::min(to, *pinned);
   // A tenth of slack: small, frequent cuts would only make work.
   if (to <= status.start + keep / 10) return;
   const auto flushed = flushed_.find(replica.group());
