@@ -53,7 +53,7 @@ class World {
       };
     }
     loss_ = random_.between(0, 20);
-    changes_ = random_.between(0, 2) * 30;
+    changes_ = random_.between(0, 2) * 50;
     repeat_ = random_.between(0, 10);
     crash_ = random_.between(0, 3);
   }
