@@ -13,6 +13,8 @@ namespace cairn::kv::sim {
 /// Since the world began.
 using Time = std::chrono::microseconds;
 
+using NodeId = std::uint64_t;
+
 /// Whose event it is: one life of a node, from a start to a stop or crash. 0: the world's own.
 using LifeId = std::uint64_t;
 

@@ -20,8 +20,6 @@
 
 namespace cairn::kv::sim {
 
-using NodeId = std::uint64_t;
-
 struct NetworkLaw {
   Time latency_min{50};
   Time latency_max{400};
