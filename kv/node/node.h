@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,10 +16,23 @@
 #include "kv/engine/engine.h"
 #include "net/clock.h"
 #include "net/transport.h"
+#include "raft/core.h"
 #include "wal/executor.h"
 #include "wal/file_system.h"
 
 namespace cairn::kv {
+
+/// What the simulator's oracles see of a node's inner life. Called on the home executor; changes
+/// nothing and calls nobody back.
+class NodeWitness {
+ public:
+  virtual ~NodeWitness() = default;
+  /// Handed to the apply stage.
+  virtual void committed(raft::GroupId group, std::span<const raft::Entry> entries) = 0;
+  virtual void applied(std::span<const ApplyResult> results) = 0;
+  /// A snapshot is this node's state, durably.
+  virtual void installed(raft::GroupId group, const raft::SnapshotMeta& meta) = 0;
+};
 
 /// The world as a node sees it. All outlive the node. In kvd each executor is a thread, `home` the
 /// event loop; in the simulator each is a queue of events at later virtual times.
@@ -32,7 +46,8 @@ struct NodeSeams {
   wal::Executor* read = nullptr;        // scans and snapshot streams
   wal::Executor* background = nullptr;  // LevelDB's compactions; null: inline on `apply`
   std::function<std::uint64_t()>
-      random;  // for ids, nonces and election jitter; open() and home only
+      random;                      // for ids, nonces and election jitter; open() and home only
+  NodeWitness* witness = nullptr;  // null but in the simulator
 };
 
 /// A frozen, linearizable-when-taken view of the partitions replicated here; any thread.
@@ -87,6 +102,15 @@ class Node {
     bool leads = false, serves = false;  // serves: leads and has applied its own no-op
   };
   [[nodiscard]] virtual std::vector<GroupStatus> groups() const = 0;
+  struct GroupGlance {
+    raft::GroupId group = 0;
+    raft::Role role = raft::Role::kFollower;
+    raft::Term term = 0;
+    raft::NodeId leader = 0;
+    raft::Index commit = 0, applied = 0, last = 0;
+  };
+  /// The cheap part of groups(), for looking after each event; replaces what `out` holds.
+  virtual void glance(std::vector<GroupGlance>& out) const = 0;
 };
 
 }  // namespace cairn::kv

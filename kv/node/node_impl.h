@@ -63,6 +63,7 @@ class NodeImpl final : public Node,
   void fail(const std::string& what) override;
   Engine* engine() override { return engine_.get(); }
   std::vector<GroupStatus> groups() const override;
+  void glance(std::vector<GroupGlance>& out) const override;
 
  private:
   enum class State { kUnfounded, kServing, kStopping, kStopped };

@@ -136,7 +136,7 @@ Result<void> NodeImpl::open_log(std::string* detail) {
 Result<void> NodeImpl::open_engine(std::string* detail) {
   EngineOptions engine_options;
   engine_options.write_buffer_bytes =
-      std::clamp<std::size_t>(options_.memory_bytes / 8, 1u << 20, 64u << 20);
+      std::clamp<std::size_t>(options_.memory_bytes / 8, 64u << 10, 64u << 20);
   engine_options.block_cache_bytes = options_.memory_bytes / 4;
   engine_options.metadata_table_bytes = options_.memory_bytes / 8;
   auto engine =

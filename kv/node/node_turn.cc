@@ -136,11 +136,13 @@ void NodeImpl::write_log(raft::GroupId group, const raft::Persist& persist) {
 }
 
 void NodeImpl::apply(raft::GroupId group, std::vector<raft::Entry> entries) {
+  if (seams_.witness != nullptr) seams_.witness->committed(group, entries);
   apply_->add(group, std::move(entries));
 }
 
 void NodeImpl::entries_applied(std::vector<ApplyResult> results) {
   if (failed_ || state_ == State::kStopped) return;
+  if (seams_.witness != nullptr) seams_.witness->applied(results);
   std::vector<Replica*> touched;
   for (const ApplyResult& result : results) {
     Replica* r = replica(result.group);
@@ -258,7 +260,10 @@ void NodeImpl::flush_engine(std::function<void(bool)> done) {
 void NodeImpl::reset_log(raft::GroupId group, const raft::SnapshotMeta& meta,
                          std::function<void()> done) {
   wal_->reset(group, meta.index, meta.term, raft::encode_configuration(meta.config));
-  commit_log(std::move(done));
+  commit_log([this, group, meta, done = std::move(done)] {
+    if (seams_.witness != nullptr) seams_.witness->installed(group, meta);
+    done();
+  });
 }
 
 void NodeImpl::on_read(std::function<void()> work, std::function<void()> done) {

@@ -149,6 +149,15 @@ std::vector<Node::GroupStatus> NodeImpl::groups() const {
   return all;
 }
 
+void NodeImpl::glance(std::vector<GroupGlance>& out) const {
+  out.clear();
+  for (const auto& [group, r] : replicas_) {
+    const raft::Core& core = r->core();
+    out.push_back({group, core.role(), core.term(), core.leader(), core.commit(), r->applied(),
+                   core.last_index()});
+  }
+}
+
 namespace {
 
 void add_lag_metrics(const Replica& replica, std::uint64_t self, Samples& out) {

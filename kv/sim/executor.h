@@ -36,12 +36,15 @@ class SimExecutor final : public wal::Executor {
 
   void post(wal::Task task) override {
     if (ended_) return;
-    busy_until_ = std::max(busy_until_, queue_.now()) + std::max(Time(1), cost_.draw(random_));
+    const Time cost = std::max(Time(1), cost_.draw(random_)) * slowness_;
+    busy_until_ = std::max(busy_until_, queue_.now()) + cost;
     queue_.at(busy_until_, life_, kind_, std::move(task));
   }
 
   /// What is posted from now on waits until then.
   void stall_until(Time when) { busy_until_ = std::max(busy_until_, when); }
+  /// Every task costs so many times as much.
+  void slow_down(std::int64_t factor) { slowness_ = std::max<std::int64_t>(1, factor); }
   /// The life is over: posts are dropped.
   void end() { ended_ = true; }
 
@@ -52,7 +55,27 @@ class SimExecutor final : public wal::Executor {
   Cost cost_;
   raft::Random random_;
   Time busy_until_{0};
+  std::int64_t slowness_ = 1;
   bool ended_ = false;
+};
+
+/// The clocks of one machine; they outlive its nodes' lives.
+struct MachineClocks {
+  Time base{0};          // what the monotonic clock showed ...
+  Time since{0};         // ... at this moment of the world
+  std::int64_t ppm = 0;  // how much too fast it runs
+  std::int64_t wall_offset_ms = 0;
+
+  [[nodiscard]] Time monotonic(Time now) const {
+    const std::int64_t passed = (now - since).count();
+    return base + Time(passed + passed / 1'000'000 * ppm + passed % 1'000'000 * ppm / 1'000'000);
+  }
+  /// From now on it runs at another rate, and is `ahead` of where it was.
+  void change(Time now, std::int64_t to_ppm, Time ahead = Time(0)) {
+    base = monotonic(now) + ahead;
+    since = now;
+    ppm = to_ppm;
+  }
 };
 
 class SimClock final : public net::Clock {
@@ -60,31 +83,28 @@ class SimClock final : public net::Clock {
   /// Milliseconds since 1970 at which every world begins.
   static constexpr std::uint64_t kWallStartMs = 1'750'000'000'000;
 
-  /// `boot` is what the monotonic clock says as the world begins.
-  SimClock(EventQueue& queue, SimExecutor& home, LifeId life, Time boot,
-           std::int64_t wall_offset_ms)
-      : queue_(queue), home_(home), life_(life), boot_(boot), wall_offset_ms_(wall_offset_ms) {}
+  SimClock(EventQueue& queue, SimExecutor& home, LifeId life, const MachineClocks& machine)
+      : queue_(queue), home_(home), life_(life), machine_(machine) {}
 
-  std::chrono::microseconds monotonic() const override { return boot_ + queue_.now(); }
+  std::chrono::microseconds monotonic() const override { return machine_.monotonic(queue_.now()); }
   std::uint64_t wall_ms() const override {
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(queue_.now()).count();
-    return kWallStartMs + static_cast<std::uint64_t>(ms + wall_offset_ms_);
+    return kWallStartMs + static_cast<std::uint64_t>(ms + machine_.wall_offset_ms);
   }
   void call_after(std::chrono::microseconds delay, wal::Task task) override {
     if (ended_) return;
-    queue_.at(queue_.now() + std::max(Time(1), delay), life_, "timer",
+    const Time real(delay.count() * 1'000'000 / (1'000'000 + machine_.ppm));
+    queue_.at(queue_.now() + std::max(Time(1), real), life_, "timer",
               [this, task = std::move(task)]() mutable { home_.post(std::move(task)); });
   }
 
-  void set_wall_offset(std::int64_t ms) { wall_offset_ms_ = ms; }
   void end() { ended_ = true; }
 
  private:
   EventQueue& queue_;
   SimExecutor& home_;
   LifeId life_;
-  Time boot_;
-  std::int64_t wall_offset_ms_;
+  const MachineClocks& machine_;
   bool ended_ = false;
 };
 

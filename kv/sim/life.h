@@ -10,15 +10,30 @@
 
 namespace cairn::kv::sim {
 
+/// Passes on what a node shows.
+class World::Witness final : public NodeWitness {
+ public:
+  Witness(World& world, NodeId node, LifeId life) : world_(world), node_(node), life_(life) {}
+  void committed(raft::GroupId group, std::span<const raft::Entry> entries) override;
+  void applied(std::span<const ApplyResult> results) override;
+  void installed(raft::GroupId group, const raft::SnapshotMeta& meta) override;
+
+ private:
+  World& world_;
+  NodeId node_;
+  LifeId life_;
+};
+
 struct World::Life {
-  Life(World& world, LifeId life, Time boot, std::int64_t wall_offset_ms)
+  Life(World& world, LifeId life, NodeId node_id, const MachineClocks& machine)
       : id(life),
         home(world.queue_, life, "home", world.options_.home, world.chance_of("home", life)),
         log(world.queue_, life, "log", world.options_.log, world.chance_of("log", life)),
         apply(world.queue_, life, "apply", world.options_.apply, world.chance_of("apply", life)),
         read(world.queue_, life, "read", world.options_.read, world.chance_of("read", life)),
-        clock(world.queue_, home, life, boot, wall_offset_ms),
-        chance(world.chance_of("node", life)) {}
+        clock(world.queue_, home, life, machine),
+        chance(world.chance_of("node", life)),
+        witness(world, node_id, life) {}
 
   /// Nothing is posted any more.
   void end() {
@@ -30,6 +45,10 @@ struct World::Life {
   SimExecutor home, log, apply, read;
   SimClock clock;
   raft::Random chance;
+  Witness witness;
+  Time paused_until{0};
+  Time paused_slot{0};  // where the next event goes that the pause holds up
+  std::map<raft::GroupId, GroupEvent::State> seen;  // of its groups, by observers
   std::unique_ptr<SimTransport> transport;
   std::map<std::uint64_t, std::shared_ptr<Pending>> pending;  // by number: calls without an answer
   std::shared_ptr<Node> node;

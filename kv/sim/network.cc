@@ -37,7 +37,7 @@ void Network::detach(SimTransport& transport, bool silent) {
       Side& here = connection.sides[side];
       if (here.transport != &transport) continue;
       here.transport = nullptr;
-      here.coming.clear();
+      drop_coming(number, side);
       if (!connection.sides[1 - side].transport) {
         dead.push_back(number);
       } else if (silent) {
@@ -65,10 +65,15 @@ void Network::heal(NodeId from, NodeId to) {
   for (auto& [number, connection] : connections_) {
     for (std::size_t side = 0; side < 2; ++side) {
       Side& here = connection.sides[side];
-      if (here.node != to || connection.sides[1 - side].node != from) continue;
-      for (; here.stalled > 0; --here.stalled) schedule_arrival(number, side, 0);
+      if (here.node == to && connection.sides[1 - side].node == from) release(number, side);
     }
   }
+}
+
+// What was held up at this side arrives now, or is held up again by something else.
+void Network::release(Number number, std::size_t side) {
+  Side& here = connections_.at(number).sides[side];
+  for (; here.stalled > 0; --here.stalled) schedule_arrival(number, side, 0);
 }
 
 void Network::heal_all() {
@@ -94,7 +99,7 @@ void Network::knock(Number number, const std::string& address) {
   Side* dialler = find(number, 0);
   if (!dialler) return forget_if_dead(number);
   const auto listener = listeners_.find(address);
-  if (listener == listeners_.end()) {
+  if (listener == listeners_.end() || refusing_.contains(listener->second->node_)) {
     queue_.at(queue_.now() + latency(0), 0, "refused",
               [this, number] { lose(number, 0, "refused"); });
     return;
@@ -128,7 +133,11 @@ bool Network::send(net::ConnectionId id, std::string frames) {
   const Side* here = find(number_of(id), side_of(id));
   if (!here || !here->open) return false;
   if (queued_bytes(id) + frames.size() > law_.queue_bytes_max) return false;
-  enqueue(number_of(id), 1 - side_of(id), Item{std::move(frames), false});
+  const std::size_t to_side = 1 - side_of(id);
+  const NodeId to = connections_.at(number_of(id)).sides[to_side].node;
+  Item item{std::move(frames), false};
+  item.frames = tell_sent(here->node, to, here->transport->life_, item.bytes);
+  enqueue(number_of(id), to_side, std::move(item));
   return true;
 }
 
@@ -150,6 +159,7 @@ void Network::close(net::ConnectionId id, const char* reason) {
   const std::size_t keep = random_.between(0, there.coming.size());
   while (there.coming.size() > keep) {
     there.coming_bytes -= there.coming.back().bytes.size();
+    tell_ended(number, 1 - side_of(id), there.coming.back(), false);
     there.coming.pop_back();
   }
   lose(number, side_of(id), reason);
@@ -160,8 +170,7 @@ void Network::lose(Number number, std::size_t side, const char* reason) {
   Side* here = find(number, side);
   if (!here) return;
   SimTransport* transport = std::exchange(here->transport, nullptr);
-  here->coming.clear();
-  here->coming_bytes = 0;
+  drop_coming(number, side);
   transport->tell_close(id_of(number, side), reason);
   if (find(number, 1 - side)) {
     enqueue(number, 1 - side, Item{{}, true});
@@ -194,6 +203,10 @@ void Network::enqueue(Number number, std::size_t to_side, Item item) {
 void Network::schedule_arrival(Number number, std::size_t to_side, std::size_t bytes) {
   Side& to = connections_.at(number).sides[to_side];
   to.last_arrival = std::max(to.last_arrival + Time(1), queue_.now() + latency(bytes));
+  if (law_.loss_per_mille > 0 && chance(random_, law_.loss_per_mille)) {
+    ++counters_.lost;
+    to.last_arrival += law_.repeat_after;
+  }
   queue_.at(to.last_arrival, 0, "arrive", [this, number, to_side] { arrive(number, to_side); });
 }
 
@@ -201,7 +214,7 @@ void Network::arrive(Number number, std::size_t to_side) {
   Side* to = find(number, to_side);
   if (!to || to->coming.empty()) return;
   const NodeId from = connections_.at(number).sides[1 - to_side].node;
-  if (is_cut(from, to->node)) {
+  if (is_held(*to, from)) {
     ++to->stalled;
     return;
   }
@@ -209,7 +222,13 @@ void Network::arrive(Number number, std::size_t to_side) {
   to->coming.pop_front();
   to->coming_bytes -= item.bytes.size();
   if (item.fin) return lose(number, to_side, "closed");
+  tell_ended(number, to_side, item, true);
   deliver(number, to_side, std::move(item.bytes));
+}
+
+bool Network::is_held(const Side& to, NodeId from) const {
+  return queue_.now() < to.held_until || is_cut(from, to.node) ||
+         clogged_.contains({from, to.node});
 }
 
 void Network::deliver(Number number, std::size_t to_side, std::string bytes) {
@@ -234,8 +253,9 @@ void Network::deliver(Number number, std::size_t to_side, std::string bytes) {
     }
     ++counters_.frames;
     counters_.bytes += header->frame_bytes();
-    to->transport->tell_frame(id_of(number, to_side),
-                              std::string(rest.substr(0, header->frame_bytes())));
+    const std::string_view frame = rest.substr(0, header->frame_bytes());
+    if (header->type != net::FrameType::kRaftBatch || !meddle(number, to_side, frame))
+      to->transport->tell_frame(id_of(number, to_side), std::string(frame));
     rest.remove_prefix(header->frame_bytes());
   }
 }

@@ -12,9 +12,11 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "kv/sim/event_queue.h"
 #include "kv/sim/executor.h"
+#include "kv/sim/observer.h"
 #include "kv/sim/trace.h"
 #include "net/transport.h"
 
@@ -31,6 +33,14 @@ struct NetworkLaw {
   Time stall_min{500'000};
   Time stall_max{4'000'000};
   std::uint64_t corrupt_per_million = 0;  // deliveries in which a bit flips
+  /// So many sends meet a lost packet: what follows on the connection waits for its repeat.
+  std::uint64_t loss_per_mille = 0;
+  Time repeat_after{200'000};
+  /// Of Raft frames (no transport promises that they come once, or in order, across connections):
+  std::uint64_t duplicate_per_mille = 0;  // come again, later
+  std::uint64_t reorder_per_mille = 0;    // come later than those behind them
+  std::uint64_t replay_per_mille = 0;     // come again much later, to whatever life is there then
+  Time late_max{3'000'000};
   std::size_t queue_bytes_max = 64u << 20;
 };
 
@@ -55,9 +65,31 @@ class Network {
   void heal_all();
   [[nodiscard]] bool is_cut(NodeId from, NodeId to) const { return cut_.contains({from, to}); }
   void set_corruption(std::uint64_t per_million) { law_.corrupt_per_million = per_million; }
+  /// What holds from now on; also for connections that are open.
+  [[nodiscard]] NetworkLaw& law() { return law_; }
+
+  // --- network_faults.cc
+  /// Holds up the directed link, for as long as it takes: no connection dies of it.
+  void clog(NodeId from, NodeId to) { clogged_.insert({from, to}); }
+  void unclog(NodeId from, NodeId to);
+  void unclog_all();
+  /// A node's listener takes no connection.
+  void refuse(NodeId node, bool refuses);
+  // Each hits one connection that is open, drawn with `random`; false: there is none.
+  bool reset_one(raft::Random& random);
+  /// One side is told that it is gone, the other finds out much later.
+  bool half_open_one(raft::Random& random);
+  /// Likewise, and what was under way arrives within `span`, beside whatever replaces it.
+  bool late_one(raft::Random& random, Time span);
+  /// Nothing arrives at one side for a while.
+  bool hold_one(raft::Random& random, Time span);
+
+  /// Tells them of each Raft frame's begin and end. They outlive the network.
+  void observe(const std::vector<Observer*>* observers) { observers_ = observers; }
 
   struct Counters {
     std::uint64_t connections = 0, frames = 0, bytes = 0, resets = 0, corrupted = 0;
+    std::uint64_t lost = 0, duplicated = 0, reordered = 0, replayed = 0;
   };
   [[nodiscard]] const Counters& counters() const { return counters_; }
 
@@ -68,6 +100,7 @@ class Network {
   struct Item {
     std::string bytes;
     bool fin = false;
+    std::vector<std::uint64_t> frames{};  // as observers know them
   };
   struct Side {
     NodeId node = 0;
@@ -78,6 +111,7 @@ class Network {
     std::size_t coming_bytes = 0;
     std::size_t stalled = 0;  // arrivals that the cut link held up
     Time last_arrival{0};
+    Time held_until{0};  // nothing arrives before
   };
   struct Connection {
     std::array<Side, 2> sides;  // 0 dialled
@@ -104,6 +138,17 @@ class Network {
   void schedule_arrival(Number number, std::size_t to_side, std::size_t bytes);
   void arrive(Number number, std::size_t to_side);
   void deliver(Number number, std::size_t to_side, std::string bytes);
+  void release(Number number, std::size_t side);
+  [[nodiscard]] bool is_held(const Side& to, NodeId from) const;
+
+  // --- network_faults.cc
+  [[nodiscard]] bool meddle(Number number, std::size_t to_side, std::string_view frame);
+  void deliver_late(NodeId from, NodeId to, std::string frame, Time span);
+  [[nodiscard]] std::pair<Number, std::size_t> pick_side(raft::Random& random);
+  [[nodiscard]] std::vector<std::uint64_t> tell_sent(NodeId from, NodeId to, LifeId life,
+                                                     std::string_view bytes);
+  void tell_ended(Number number, std::size_t to_side, const Item& item, bool delivered);
+  void drop_coming(Number number, std::size_t side);
   void break_later(Number number, NodeId a, NodeId b);
   void break_at(Number number, Time when);
   void lose(Number number, std::size_t side, const char* reason);
@@ -117,6 +162,10 @@ class Network {
   std::map<Number, Connection> connections_;
   std::map<std::string, SimTransport*> listeners_;
   std::map<std::pair<NodeId, NodeId>, std::uint64_t> cut_;  // -> which cut it was
+  std::set<std::pair<NodeId, NodeId>> clogged_;
+  std::set<NodeId> refusing_;
+  const std::vector<Observer*>* observers_ = nullptr;
+  std::uint64_t last_frame_ = 0;
   std::uint64_t cuts_ = 0;
   Number last_number_ = 0;
   Counters counters_;

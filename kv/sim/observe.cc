@@ -26,6 +26,52 @@ void World::watch_leaders() {
   }
 }
 
+/// Tells observers what changed of a node's groups in the event that has just run.
+void World::watch_groups(NodeId id) {
+  Life* life = members_.at(id).life.get();
+  if (!life || !life->node) return;
+  life->node->glance(glances_);
+  for (const Node::GroupGlance& g : glances_) {
+    GroupEvent::State& seen = life->seen[g.group];
+    const GroupEvent::State state{g.role, g.term, g.leader, g.commit, g.applied, g.last};
+    if (seen == state) continue;
+    const GroupEvent event{now(), id, life->id, g.group, seen, state};
+    seen = state;
+    for (Observer* observer : observers_) observer->on_group(event);
+  }
+}
+
+void World::tell(NodeEvent::Kind kind, NodeId id, std::string_view detail, Time until) {
+  if (observers_.empty()) return;
+  const NodeEvent event{kind, now(), id, life_of(id), until, detail};
+  for (Observer* observer : observers_) observer->on_node(event);
+}
+
+void World::fail(std::string what) {
+  for (Observer* observer : observers_) observer->on_failure(now(), what);
+  failures_.push_back(std::move(what));
+}
+
+LifeId World::life_of(NodeId id) const {
+  const Member& member = members_.at(id);
+  return member.life ? member.life->id : 0;
+}
+
+void World::Witness::committed(raft::GroupId group, std::span<const raft::Entry> entries) {
+  const EntriesCommitted event{world_.now(), node_, life_, group, entries};
+  for (Observer* observer : world_.observers_) observer->on_committed(event);
+}
+
+void World::Witness::applied(std::span<const ApplyResult> results) {
+  const EntriesApplied event{world_.now(), node_, life_, results};
+  for (Observer* observer : world_.observers_) observer->on_applied(event);
+}
+
+void World::Witness::installed(raft::GroupId group, const raft::SnapshotMeta& meta) {
+  const SnapshotInstalled event{world_.now(), node_, life_, group, meta.index, meta.term};
+  for (Observer* observer : world_.observers_) observer->on_installed(event);
+}
+
 bool World::all_ready() const {
   for (const auto& [id, member] : members_) {
     if (member.life && !member.life->node->not_ready_reasons().empty()) return false;

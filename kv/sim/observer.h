@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "kv/engine/engine.h"
 #include "kv/sim/event_queue.h"
 #include "net/wire.h"
 #include "raft/core.h"
@@ -76,6 +77,15 @@ struct EntriesCommitted {
   std::span<const raft::Entry> entries;
 };
 
+/// What applying them answered; the node has just learnt it. Results of a crashed node are never
+/// seen here.
+struct EntriesApplied {
+  Time at{0};
+  NodeId node = 0;
+  LifeId life = 0;
+  std::span<const ApplyResult> results;
+};
+
 /// A snapshot became a node's state.
 struct SnapshotInstalled {
   Time at{0};
@@ -117,6 +127,7 @@ class Observer {
   virtual void on_sent(const FrameSent&) {}
   virtual void on_ended(const FrameEnded&) {}
   virtual void on_committed(const EntriesCommitted&) {}
+  virtual void on_applied(const EntriesApplied&) {}
   virtual void on_installed(const SnapshotInstalled&) {}
   virtual void on_client(const ClientEvent&) {}
   virtual void on_fault(const FaultEvent&) {}

@@ -15,6 +15,20 @@ namespace {
 constexpr std::size_t kLogLinesMax = 400;
 constexpr const char* kPowerWent = "the power went during the start";
 
+const char* crash_name(CrashKind kind) {
+  switch (kind) {
+    case CrashKind::kProcess:
+      return "killed";
+    case CrashKind::kPower:
+      return "power cut";
+    case CrashKind::kPowerTorn:
+      return "power cut, torn sectors";
+    case CrashKind::kLoseUnsynced:
+      return "power cut, all unsynced lost";
+  }
+  return "";
+}
+
 std::string address_of(NodeId id) {
   return "127.0.0.1:" + std::to_string(9000 + id);
 }
@@ -31,6 +45,7 @@ World::World(WorldOptions options)
   }
   raft::Random clocks = stream(options_.seed, "clocks");
   const auto span = static_cast<std::uint64_t>(options_.wall_offset_ms_max);
+  network_.observe(&observers_);
   for (NodeId id = 1; id <= options_.nodes; ++id) {
     Member& member = members_[id];
     member.options.data_dir = "node";
@@ -39,8 +54,8 @@ World::World(WorldOptions options)
     if (!founders.empty()) member.options.peer = address_of(id);
     member.options.segment_bytes = 256u << 10;
     member.options.memory_bytes = 32u << 20;
-    member.boot = Time(static_cast<std::int64_t>(clocks.between(1, 1'000'000'000'000)));
-    member.wall_offset_ms =
+    member.clocks.base = Time(static_cast<std::int64_t>(clocks.between(1, 1'000'000'000'000)));
+    member.clocks.wall_offset_ms =
         static_cast<std::int64_t>(clocks.between(0, 2 * span)) - static_cast<std::int64_t>(span);
   }
 }
@@ -64,6 +79,7 @@ NodeSeams World::seams_of(Member& member) {
   seams.apply = &life.apply;
   seams.read = &life.read;
   seams.random = [&life] { return life.chance.next(); };
+  seams.witness = observers_.empty() ? nullptr : &life.witness;
   return seams;
 }
 
@@ -74,8 +90,11 @@ Options World::options_for(NodeId id) {
   options.on_failure = [this, id](const Error& e) {
     note(id, {LogLine::Level::kError, "failed: " + e.message()});
     const Member& member = members_.at(id);
-    // In the moment of a power cut what it says is heard by nobody.
-    if (!member.failure_allowed && !power_is_gone(member)) {
+    // In the moment of a power cut what it says is heard by nobody. A broken invariant never is
+    // allowed.
+    if (power_is_gone(member)) return;
+    tell(NodeEvent::Kind::kFailed, id, e.detail);
+    if (!member.failure_allowed || e.code == Errc::kInternal) {
       fail("node " + std::to_string(id) + " failed: " + e.message());
     }
   };
@@ -99,21 +118,23 @@ Result<void> World::start(NodeId id) {
   if (member.life) throw std::logic_error("sim: the node runs already");
   const LifeId life = ++last_life_;
   lives_[life] = id;
-  member.life = std::make_unique<Life>(*this, life, member.boot, member.wall_offset_ms);
+  member.life = std::make_unique<Life>(*this, life, id, member.clocks);
   if (options_.nodes > 1) {
     member.life->transport = network_.attach(id, life, member.life->home, member.options.peer);
   }
   note(id, {LogLine::Level::kInfo, "starts"});
   const Options options = options_for(id);
-  if (auto valid = validate(options); !valid) {
+  if (auto valid = validate(options); !valid && !options_.unchecked_options) {
     end_life(id, false);
     return valid.error();
   }
   const Result<void> started = open_node(member, options);
   trace_.add(started.has_value() ? 1 : 0);
+  if (started && !power_is_gone(member)) tell(NodeEvent::Kind::kStarted, id, {});
   if (look_for_power_cut(id)) return Error(Errc::kIo, kPowerWent);
   if (!started) {
     note(id, {LogLine::Level::kError, "does not start: " + started.error().message()});
+    tell(NodeEvent::Kind::kRefused, id, started.error().detail);
     end_life(id, false);
     member.disk.kill_process();
   }
@@ -167,6 +188,8 @@ bool World::stop(NodeId id, Time limit) {
       if (pending->begun) fail("node " + std::to_string(id) + " stopped with a call unanswered");
     }
   }
+  tell(in_time ? NodeEvent::Kind::kStopped : NodeEvent::Kind::kCrashed, id,
+       in_time ? "" : "did not stop in time");
   end_life(id, false);
   member.disk.kill_process();
   note(id, {LogLine::Level::kInfo, in_time ? "stopped" : "did not stop in time: killed"});
@@ -178,6 +201,7 @@ void World::crash(NodeId id, CrashKind kind) {
   disarm(id);
   if (!member.life) return;
   note(id, {LogLine::Level::kInfo, "crashes"});
+  tell(NodeEvent::Kind::kCrashed, id, crash_name(kind));
   end_life(id, kind != CrashKind::kProcess);
   const std::uint64_t seed = stream(options_.seed, "crash", last_life_ * 64 + id).next();
   using Crash = wal::MemoryFileSystem::Crash;
@@ -243,9 +267,46 @@ void World::stall(NodeId id, Time span) {
 }
 
 void World::set_wall_offset(NodeId id, std::int64_t ms) {
+  members_.at(id).clocks.wall_offset_ms = ms;
+}
+
+void World::set_clock_rate(NodeId id, std::int64_t ppm, Time ahead) {
+  members_.at(id).clocks.change(now(), ppm, ahead);
+}
+
+void World::set_monotonic(NodeId id, Time shows) {
   Member& member = members_.at(id);
-  member.wall_offset_ms = ms;
-  if (member.life) member.life->clock.set_wall_offset(ms);
+  if (member.life) throw std::logic_error("sim: a running node's clock never goes back");
+  member.clocks.base = shows;
+  member.clocks.since = now();
+}
+
+void World::pause(NodeId id, Time span) {
+  Life* life = members_.at(id).life.get();
+  if (!life) return;
+  life->paused_until = std::max(life->paused_until, now() + span);
+  life->paused_slot = std::max(life->paused_slot, life->paused_until);
+  tell(NodeEvent::Kind::kPaused, id, {}, life->paused_until);
+}
+
+bool World::put_off(Event& event) {
+  Life* life = alive(event.life);
+  if (!life || now() >= life->paused_until) return false;
+  life->paused_slot += Time(1);
+  // What is posted later comes after it.
+  for (SimExecutor* e : {&life->home, &life->log, &life->apply, &life->read}) {
+    e->stall_until(life->paused_slot);
+  }
+  queue_.at(life->paused_slot, event.life, event.kind, std::move(event.run));
+  return true;
+}
+
+void World::slow_down(NodeId id, Part part, std::int64_t factor) {
+  Life* life = members_.at(id).life.get();
+  if (!life) return;
+  life->log.slow_down(factor);
+  if (part == Part::kLog) return;
+  for (SimExecutor* e : {&life->home, &life->apply, &life->read}) e->slow_down(factor);
 }
 
 void World::end_life(NodeId id, bool silent) {
@@ -290,6 +351,7 @@ void World::rejoin(NodeId id) {
 
 void World::step() {
   Event event = queue_.pop();
+  if (put_off(event)) return;
   ++events_;
   const NodeId id = node_of(event.life);
   trace_.add(static_cast<std::uint64_t>(event.at.count()));
@@ -302,7 +364,7 @@ void World::step() {
     if (Life* life = alive(event.life); life && life->node) life->node->fail(e.what());
   }
   event.run = nullptr;  // what it owns dies before a power cut ends the life
-  if (id != 0) look_for_power_cut(id);
+  if (id != 0 && !look_for_power_cut(id) && !observers_.empty()) watch_groups(id);
   if (now() >= next_watch_) watch_leaders();
 }
 

@@ -18,6 +18,7 @@
 #include "kv/sim/event_queue.h"
 #include "kv/sim/executor.h"
 #include "kv/sim/network.h"
+#include "kv/sim/observer.h"
 #include "kv/sim/trace.h"
 #include "wal/memory_file_system.h"
 
@@ -33,6 +34,8 @@ struct WorldOptions {
   Cost apply{Time(10), Time(200), 3, Time(20'000)};
   Cost read{Time(10), Time(400), 3, Time(20'000)};
   std::int64_t wall_offset_ms_max = 2'000;  // each node's clock is off by up to this, both ways
+  /// Options need not be within what validate() allows: so that limits can be tiny.
+  bool unchecked_options = false;
 };
 
 /// What became of a call. A crash of the node that held it leaves the outcome unknown.
@@ -87,7 +90,16 @@ class World {
   void wipe(NodeId id);
   /// All its executors stand still until then (what was queued before goes on).
   void stall(NodeId id, Time span);
+  /// Nothing of it runs until then: what is due meanwhile comes afterwards, in order.
+  void pause(NodeId id, Time span);
+  /// Its tasks cost so many times as much, until its life ends or it is told otherwise.
+  enum class Part { kAll, kLog };
+  void slow_down(NodeId id, Part part, std::int64_t factor);
   void set_wall_offset(NodeId id, std::int64_t ms);
+  /// The monotonic clock runs too fast by `ppm` from now on, and jumps ahead.
+  void set_clock_rate(NodeId id, std::int64_t ppm, Time ahead = Time(0));
+  /// What it shows now. Only while the node does not run.
+  void set_monotonic(NodeId id, Time shows);
 
   // --- network ----------------------------------------------------------------------------------
   [[nodiscard]] Network& network() { return network_; }
@@ -136,15 +148,19 @@ class World {
   void allow_failure(NodeId id) { members_.at(id).failure_allowed = true; }
   /// The last log lines of all nodes, oldest first.
   [[nodiscard]] std::string recent_log() const;
-  void fail(std::string what) { failures_.push_back(std::move(what)); }
+  void fail(std::string what);
+  /// It is told of everything from now on, and outlives the world.
+  void observe(Observer* observer) { observers_.push_back(observer); }
+  [[nodiscard]] const std::vector<Observer*>& observers() const { return observers_; }
+  [[nodiscard]] LifeId life_of(NodeId id) const;
 
  private:
   struct Life;
+  class Witness;
   struct Member {
     Options options;
     wal::MemoryFileSystem disk;
-    Time boot{0};  // what its monotonic clock showed as the world began
-    std::int64_t wall_offset_ms = 0;
+    MachineClocks clocks;
     std::unique_ptr<Life> life;
     std::uint64_t power_cut_at = 0;  // disk().changes() at which it comes; 0: none
     CrashKind power_cut = CrashKind::kPower;
@@ -163,6 +179,10 @@ class World {
   /// True if a power cut came, and was carried out.
   bool look_for_power_cut(NodeId id);
   void watch_leaders();
+  void watch_groups(NodeId id);
+  /// True: the event waits for the end of a pause.
+  [[nodiscard]] bool put_off(Event& event);
+  void tell(NodeEvent::Kind kind, NodeId id, std::string_view detail, Time until = Time(0));
   void end_life(NodeId id, bool silent);
   [[nodiscard]] NodeId node_of(LifeId life) const;
   [[nodiscard]] Life* alive(LifeId life) const;
@@ -183,6 +203,8 @@ class World {
   std::uint64_t events_ = 0;
   Time next_watch_{0};
   std::map<std::pair<raft::GroupId, raft::Term>, NodeId> leaders_;
+  std::vector<Observer*> observers_;
+  std::vector<Node::GroupGlance> glances_;  // reused
   std::deque<std::string> log_;
   std::vector<std::string> failures_;
 };

@@ -91,7 +91,10 @@ TEST(SimExecutor, Stall_WhilePosting_RunsLater) {
 TEST(SimClock, Timer_AfterItsDelay_RunsOnHome) {
   EventQueue queue(stream(1, "ties"));
   SimExecutor home(queue, 1, "home", Cost{}, stream(1, "home"));
-  SimClock clock(queue, home, 1, Time(500), -20);
+  MachineClocks machine;
+  machine.base = Time(500);
+  machine.wall_offset_ms = -20;
+  SimClock clock(queue, home, 1, machine);
   EXPECT_EQ(clock.monotonic(), Time(500));
   Time ran{0};
   clock.call_after(Time(2000), [&] { ran = clock.monotonic(); });
