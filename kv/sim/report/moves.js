@@ -12,16 +12,14 @@ function zoom(factor, centre = (view[0] + view[1]) / 2) {
   show(centre - (centre - view[0]) * factor, centre + (view[1] - centre) * factor);
 }
 
-// Wide enough for the story, narrow enough that single messages can be told apart.
+// So narrow that a message's way is a slope, and so wide that the exchange around is seen.
 function showAround(t) {
-  const list = model.messages.filter((m) => KINDS[m[6]][3] > 1);
+  const list = model.messages;
   const at = firstAt(list, t, (m) => m[0]);
-  let to = t + 40000;
-  const far = list[Math.min(list.length - 1, at + 90)];
-  if (far) to = Math.min(Math.max(to, far[0]), t + 400000);
-  const before = list[Math.max(0, at - 30)];
-  const from = before ? Math.max(before[0], t - (to - t)) : t - 20000;
-  show(Math.min(from, t - 8000), to);
+  const ways = list.slice(Math.max(0, at - 40), at + 40).filter((m) => m[2]).map((m) => m[1] - m[0]).sort((x, y) => x - y);
+  const usual = ways.length ? ways[ways.length >> 1] : 1000;
+  const span = Math.min(Math.max(45 * usual, 6000), 900000);
+  show(t - span * 0.36, t + span * 0.64);
 }
 function jump(what, way) {
   const list = what === "election" ? model.elections : model[what];

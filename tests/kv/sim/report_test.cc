@@ -5,7 +5,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <fstream>
+
+#include "tests/kv/sim/story.h"
 
 namespace cairn::kv::sim {
 namespace {
@@ -88,6 +91,28 @@ TEST(SimReport, Election_Recorded_IsInThePagesData) {
   EXPECT_THAT(page, HasSubstr("[27000,2,1,3,2,2]")) << "node 2 leads term 2";
   EXPECT_THAT(page, HasSubstr("[27000,29000,0,2,3,1,4,2,0,0,1,0]")) << "the lost append";
   EXPECT_THAT(page, HasSubstr("[32000,-1,3,\"crash\",\"power\"]"));
+}
+
+TEST(SimReport, RealNodes_LeaderCrashes_PageShowsTheElections) {
+  ReportRecorder recorder;
+  Story story(3);
+  story.world.observe(&recorder);
+  ASSERT_TRUE(story.up());
+  ASSERT_TRUE(story.put(1, "k", "v"));
+  const NodeId leader = story.leader_up();
+  story.world.crash(leader, CrashKind::kPower);
+  ASSERT_TRUE(story.put_until_ok(story.other_than(leader), "k", "w"));
+  ASSERT_TRUE(story.up());
+  story.converge();
+  const std::string page = page_of(recorder, story.world.now());
+  std::size_t leads = 0;
+  const std::string role_of_leader = ",1,3,";  // group 1, leader
+  for (auto at = page.find(role_of_leader); at != std::string::npos;
+       at = page.find(role_of_leader, at + 1)) {
+    ++leads;
+  }
+  EXPECT_GE(leads, 2u) << "before the crash and after it";
+  EXPECT_THAT(page, HasSubstr(",\"crash\","));
   if (const char* out = std::getenv("CAIRN_REPORT_OUT")) std::ofstream(out) << page;
 }
 
