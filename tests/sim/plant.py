@@ -28,7 +28,7 @@ COPIED = ["CMakeLists.txt", "CMakePresets.json", "cmake", "raft", "wal", "net", 
           "tools", "tests"]
 # The one source that is replaced as a whole: in the tree it knows no bugs.
 TABLE = "tools/sim/planted.cc"
-HEADER = "planted.h"
+HEADER = "cairn_planted.h"
 FIELDS = ("name", "hazard", "what", "run", "within")
 
 
@@ -153,7 +153,7 @@ inline bool on(Name name) { return chosen == name.hash; }
 """
 
 CHOSEN_TEXT = """\
-#include "planted.h"
+#include "cairn_planted.h"
 
 #include <cstdlib>
 
@@ -174,7 +174,7 @@ def table_text(bugs):
         f = bug.fields
         rows.append("    {" + ", ".join([quoted(f["name"]), quoted(f["hazard"]), quoted(f["what"]),
                                          quoted(f["run"]), f["within"]]) + "},\n")
-    return ('#include "tools/sim/planted.h"\n\n#include "planted.h"\n\n'
+    return ('#include "tools/sim/planted.h"\n\n#include <string>\n\n#include "cairn_planted.h"\n\n'
             "namespace cairn::sim_tool {\n\nnamespace {\n\n"
             "const PlantedBug kBugs[] = {\n" + "".join(rows) + "};\n\n}  // namespace\n\n"
             "std::span<const PlantedBug> planted_bugs() {\n  return kBugs;\n}\n\n"
