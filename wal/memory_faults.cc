@@ -1,4 +1,5 @@
 // MemoryFileSystem: faults, power cuts, rot, and looking from outside.
+#include <algorithm>
 #include <stdexcept>
 
 #include "wal/memory_node.h"
@@ -138,6 +139,25 @@ MemoryFileSystem::Image MemoryFileSystem::durable_image() const {
   const std::lock_guard lock(mutex_);
   Image image;
   root_->describe("", true, &image);
+  return image;
+}
+
+MemoryFileSystem::Image MemoryFileSystem::durable_image(const std::string& directory) const {
+  const std::lock_guard lock(mutex_);
+  Image image;
+  NodePtr node = root_;
+  std::string path;
+  for (std::size_t begin = 0; begin < directory.size();) {
+    const std::size_t end = std::min(directory.find('/', begin), directory.size());
+    const std::string part = directory.substr(begin, end - begin);
+    begin = end + 1;
+    const auto found = node->durable_entries.find(part);
+    if (found == node->durable_entries.end() || !found->second->is_directory) return image;
+    node = found->second;
+    path += (path.empty() ? "" : "/") + part;
+    image.directories.push_back(path);
+  }
+  node->describe(path, true, &image);
   return image;
 }
 

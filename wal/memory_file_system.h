@@ -122,6 +122,8 @@ class MemoryFileSystem final : public FileSystem {
   Image image() const;
   /// As a power cut that keeps nothing pending would leave it.
   Image durable_image() const;
+  /// Of this directory and what is below it alone.
+  Image durable_image(const std::string& directory) const;
   /// Replaces the whole disk, durably; handles die.
   void load(const Image& image);
 

@@ -14,7 +14,8 @@ using Kind = Operation::Kind;
 constexpr Time kNever = Time::max();
 
 bool is_write(const Operation& o) {
-  return o.kind == Kind::kPut || o.kind == Kind::kRemove || o.kind == Kind::kCreate;
+  return o.kind == Kind::kPut || o.kind == Kind::kRemove || o.kind == Kind::kCreate ||
+         o.kind == Kind::kSwap;
 }
 
 /// May `o` take effect on `state`, and what is the state then?
@@ -28,6 +29,12 @@ bool apply(const Operation& o, std::uint64_t* state) {
       if (*state != 0) return false;
       *state = o.value;
       return true;
+    case Kind::kSwap:
+      if (*state != o.expected) return false;
+      *state = o.value;
+      return true;
+    case Kind::kNotSwapped:
+      return *state != o.expected;
     case Kind::kPut:
       *state = o.value;
       return true;
@@ -43,8 +50,9 @@ bool apply(const Operation& o, std::uint64_t* state) {
 void drop_unseen(std::vector<Operation>& operations) {
   std::set<std::uint64_t> seen;
   for (const Operation& o : operations) {
-    if (o.kind == Kind::kFound || o.kind == Kind::kCreate) return;
+    if (o.kind == Kind::kFound || o.kind == Kind::kCreate || o.kind == Kind::kNotSwapped) return;
     if (o.kind == Kind::kGet) seen.insert(o.value);
+    if (o.kind == Kind::kSwap) seen.insert(o.expected);
   }
   std::erase_if(operations, [&](const Operation& o) {
     return o.unknown && o.kind == Kind::kPut && !seen.contains(o.value);
@@ -124,6 +132,10 @@ const char* word(Kind kind) {
       return "create";
     case Kind::kFound:
       return "create refused";
+    case Kind::kSwap:
+      return "swap to";
+    case Kind::kNotSwapped:
+      return "swap refused";
   }
   return "?";
 }

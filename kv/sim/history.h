@@ -15,14 +15,17 @@ namespace cairn::kv::sim {
 /// "absent".
 struct Operation {
   enum class Kind {
-    kGet,     // saw `value`
-    kPut,     // wrote `value`
-    kRemove,  // wrote 0
-    kCreate,  // wrote `value` because the key was absent
-    kFound,   // a create that was refused: the key was there
+    kGet,         // saw `value`
+    kPut,         // wrote `value`
+    kRemove,      // wrote 0
+    kCreate,      // wrote `value` because the key was absent
+    kFound,       // a create that was refused: the key was there
+    kSwap,        // wrote `value` because the key held `expected`
+    kNotSwapped,  // a swap that was refused: the key held something else
   };
   Kind kind = Kind::kGet;
   std::uint64_t value = 0;
+  std::uint64_t expected = 0;
   Time invoked{0};
   Time returned{0};
   bool unknown = false;  // of a write: it may have taken effect, at any time since, or never

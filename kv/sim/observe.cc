@@ -101,6 +101,17 @@ std::string World::digest(NodeId id, raft::GroupId group) {
   return digest ? *digest : std::string();
 }
 
+std::optional<World::State> World::state_of(NodeId id, raft::GroupId group) {
+  Engine* engine = node(id).engine();
+  if (!engine) return std::nullopt;
+  State state;
+  state.applied = engine->view()->applied(group);
+  auto digest = engine->digest(group);
+  if (!digest) return std::nullopt;
+  state.digest = std::move(*digest);
+  return state;
+}
+
 bool World::converged() {
   std::map<raft::GroupId, raft::Index> applied;
   std::map<raft::GroupId, std::vector<NodeId>> members;

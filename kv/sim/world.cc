@@ -13,21 +13,6 @@ namespace cairn::kv::sim {
 namespace {
 
 constexpr std::size_t kLogLinesMax = 400;
-constexpr const char* kPowerWent = "the power went during the start";
-
-const char* crash_name(CrashKind kind) {
-  switch (kind) {
-    case CrashKind::kProcess:
-      return "killed";
-    case CrashKind::kPower:
-      return "power cut";
-    case CrashKind::kPowerTorn:
-      return "power cut, torn sectors";
-    case CrashKind::kLoseUnsynced:
-      return "power cut, all unsynced lost";
-  }
-  return "";
-}
 
 std::string address_of(NodeId id) {
   return "127.0.0.1:" + std::to_string(9000 + id);
@@ -61,6 +46,7 @@ World::World(WorldOptions options)
 }
 
 World::~World() {
+  observers_.clear();  // some die before the world
   for (auto& [id, member] : members_) {
     if (member.life) end_life(id, true);
   }
@@ -86,6 +72,7 @@ NodeSeams World::seams_of(Member& member) {
 Options World::options_for(NodeId id) {
   Options options = members_.at(id).options;
   if (options_.adjust) options_.adjust(options);
+  members_.at(id).adjusted = options;
   options.log = [this, id](const LogLine& line) { note(id, line); };
   options.on_failure = [this, id](const Error& e) {
     note(id, {LogLine::Level::kError, "failed: " + e.message()});
@@ -131,7 +118,8 @@ Result<void> World::start(NodeId id) {
   const Result<void> started = open_node(member, options);
   trace_.add(started.has_value() ? 1 : 0);
   if (started && !power_is_gone(member)) tell(NodeEvent::Kind::kStarted, id, {});
-  if (look_for_power_cut(id)) return Error(Errc::kIo, kPowerWent);
+  if (look_for_power_cut(id)) return Error(Errc::kIo, kPowerWentText);
+  if (started && !observers_.empty()) watch_groups(id);
   if (!started) {
     note(id, {LogLine::Level::kError, "does not start: " + started.error().message()});
     tell(NodeEvent::Kind::kRefused, id, started.error().detail);
@@ -171,85 +159,7 @@ wal::MemoryFileSystem& World::disk(NodeId id) {
   return members_.at(id).disk;
 }
 const Options& World::options_of(NodeId id) const {
-  return members_.at(id).options;
-}
-
-bool World::stop(NodeId id, Time limit) {
-  Member& member = members_.at(id);
-  if (!member.life) return true;
-  Life& life = *member.life;
-  const LifeId which = life.id;
-  auto stopped = std::make_shared<bool>(false);
-  life.home.post([node = life.node.get(), stopped] { node->stop([stopped] { *stopped = true; }); });
-  const bool in_time = run_until([&] { return *stopped || !alive(which); }, limit) && *stopped;
-  if (!alive(which)) return false;  // it crashed meanwhile
-  if (in_time) {
-    for (const auto& [number, pending] : life.pending) {
-      if (pending->begun) fail("node " + std::to_string(id) + " stopped with a call unanswered");
-    }
-  }
-  tell(in_time ? NodeEvent::Kind::kStopped : NodeEvent::Kind::kCrashed, id,
-       in_time ? "" : "did not stop in time");
-  end_life(id, false);
-  member.disk.kill_process();
-  note(id, {LogLine::Level::kInfo, in_time ? "stopped" : "did not stop in time: killed"});
-  return in_time;
-}
-
-void World::crash(NodeId id, CrashKind kind) {
-  Member& member = members_.at(id);
-  disarm(id);
-  if (!member.life) return;
-  note(id, {LogLine::Level::kInfo, "crashes"});
-  tell(NodeEvent::Kind::kCrashed, id, crash_name(kind));
-  end_life(id, kind != CrashKind::kProcess);
-  const std::uint64_t seed = stream(options_.seed, "crash", last_life_ * 64 + id).next();
-  using Crash = wal::MemoryFileSystem::Crash;
-  switch (kind) {
-    case CrashKind::kProcess:
-      member.disk.kill_process();
-      break;
-    case CrashKind::kPower:
-      member.disk.crash(Crash::kRandom, seed);
-      break;
-    case CrashKind::kPowerTorn:
-      member.disk.crash(Crash::kRandomTorn, seed);
-      break;
-    case CrashKind::kLoseUnsynced:
-      member.disk.crash(Crash::kLoseUnsynced, seed);
-      break;
-  }
-}
-
-void World::crash_at_change(NodeId id, std::uint64_t kth, CrashKind kind) {
-  Member& member = members_.at(id);
-  member.power_cut_at = member.disk.changes() + kth;
-  member.power_cut = kind;
-  member.disk.drop_on_failed_sync(false);  // what the cut interrupts is pending, not gone
-  member.disk.fail_changes(kth, EIO);
-}
-
-void World::disarm(NodeId id) {
-  Member& member = members_.at(id);
-  if (member.power_cut_at == 0) return;
-  member.power_cut_at = 0;
-  member.disk.drop_on_failed_sync(true);
-  member.disk.clear_faults();
-}
-
-bool World::was_power_cut(const Error& error) {
-  return error.detail == kPowerWent;
-}
-
-bool World::power_is_gone(const Member& member) {
-  return member.power_cut_at != 0 && member.disk.changes() >= member.power_cut_at;
-}
-
-bool World::look_for_power_cut(NodeId id) {
-  const Member& member = members_.at(id);
-  if (!power_is_gone(member)) return false;
-  crash(id, member.power_cut);
-  return true;
+  return members_.at(id).adjusted;
 }
 
 void World::wipe(NodeId id) {
@@ -301,32 +211,16 @@ bool World::put_off(Event& event) {
   return true;
 }
 
+void World::hang_disk(NodeId id, Time span) {
+  if (Life* life = members_.at(id).life.get()) life->log.stall_until(now() + span);
+}
+
 void World::slow_down(NodeId id, Part part, std::int64_t factor) {
   Life* life = members_.at(id).life.get();
   if (!life) return;
   life->log.slow_down(factor);
   if (part == Part::kLog) return;
   for (SimExecutor* e : {&life->home, &life->apply, &life->read}) e->slow_down(factor);
-}
-
-void World::end_life(NodeId id, bool silent) {
-  Member& member = members_.at(id);
-  std::unique_ptr<Life> life = std::move(member.life);
-  lives_.erase(life->id);
-  life->end();
-  // What destructors still want to write must not outlive the moment of the end.
-  member.disk.fail_changes(1, EIO);
-  if (life->transport) network_.detach(*life->transport, silent);
-  queue_.drop(life->id);
-  const std::weak_ptr<Node> node = life->node;
-  life->node.reset();
-  const auto pending = std::move(life->pending);
-  if (!node.expired()) {
-    fail("node " + std::to_string(id) + " outlives its end: somebody holds it");
-    ghosts_.push_back(std::move(life));
-  }
-  member.disk.clear_faults();
-  for (const auto& [number, call] : pending) call->lost();
 }
 
 // --- network -----------------------------------------------------------------------------------

@@ -81,6 +81,8 @@ class World {
   [[nodiscard]] const Options& options_of(NodeId id) const;
   /// In order; time passes until it is done. False: not within `limit` (then it is killed).
   bool stop(NodeId id, Time limit = Time(5'000'000));
+  /// Likewise, without waiting: `then` hears whether it stopped within `limit`.
+  void stop_later(NodeId id, Time limit, std::function<void(bool in_time)> then);
   void crash(NodeId id, CrashKind kind);
   /// Loses power at the k-th change of the disk from now on, if it comes to that.
   void crash_at_change(NodeId id, std::uint64_t kth, CrashKind kind);
@@ -95,6 +97,8 @@ class World {
   /// Its tasks cost so many times as much, until its life ends or it is told otherwise.
   enum class Part { kAll, kLog };
   void slow_down(NodeId id, Part part, std::int64_t factor);
+  /// The executor of its log stands still for so long.
+  void hang_disk(NodeId id, Time span);
   void set_wall_offset(NodeId id, std::int64_t ms);
   /// The monotonic clock runs too fast by `ppm` from now on, and jumps ahead.
   void set_clock_rate(NodeId id, std::int64_t ppm, Time ahead = Time(0));
@@ -138,6 +142,13 @@ class World {
   [[nodiscard]] bool all_ready() const;
   /// The running node that leads the group and serves, as the nodes see it; 0: none or several.
   [[nodiscard]] NodeId leader(raft::GroupId group = 1) const;
+  /// Applied index and digest of a group's state as the engine has it; nullopt: none, or it cannot
+  /// be read.
+  struct State {
+    raft::Index applied = 0;
+    std::string digest;
+  };
+  [[nodiscard]] std::optional<State> state_of(NodeId id, raft::GroupId group);
   /// Digest of a group on a running node, "" if it has none.
   [[nodiscard]] std::string digest(NodeId id, raft::GroupId group = 1);
   /// The running nodes have applied the same index of every group and their states are equal.
@@ -145,7 +156,7 @@ class World {
   /// Broken promises seen so far: two leaders of a term, an answer twice or never, an exception, a
   /// node that outlives its life, on_failure while not allowed.
   [[nodiscard]] const std::vector<std::string>& failures() const { return failures_; }
-  void allow_failure(NodeId id) { members_.at(id).failure_allowed = true; }
+  void allow_failure(NodeId id, bool allowed = true) { members_.at(id).failure_allowed = allowed; }
   /// The last log lines of all nodes, oldest first.
   [[nodiscard]] std::string recent_log() const;
   void fail(std::string what);
@@ -155,10 +166,13 @@ class World {
   [[nodiscard]] LifeId life_of(NodeId id) const;
 
  private:
+  static constexpr const char* kPowerWentText = "the power went during the start";
+
   struct Life;
   class Witness;
   struct Member {
-    Options options;
+    Options options;   // as every start begins from
+    Options adjusted;  // as the last start had them
     wal::MemoryFileSystem disk;
     MachineClocks clocks;
     std::unique_ptr<Life> life;
@@ -183,6 +197,7 @@ class World {
   /// True: the event waits for the end of a pause.
   [[nodiscard]] bool put_off(Event& event);
   void tell(NodeEvent::Kind kind, NodeId id, std::string_view detail, Time until = Time(0));
+  void stopped(NodeId id, bool in_time);
   void end_life(NodeId id, bool silent);
   [[nodiscard]] NodeId node_of(LifeId life) const;
   [[nodiscard]] Life* alive(LifeId life) const;

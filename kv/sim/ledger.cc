@@ -1,0 +1,258 @@
+#include "kv/sim/ledger.h"
+
+#include <algorithm>
+
+#include "kv/sim/durable_log.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace cairn::kv::sim {
+
+namespace {
+
+/// Each look at a disk costs as much as a hundred events.
+constexpr std::uint64_t kVotesAudited = 24;
+constexpr std::uint64_t kAcksPerAudit = 48;
+
+std::uint64_t hash_of(const raft::Entry& entry) {
+  const auto kind = static_cast<std::uint64_t>(entry.kind);
+  const std::string_view bytes = entry.data ? std::string_view(*entry.data) : std::string_view();
+  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), kind);
+}
+
+std::string of_node(NodeId node) {
+  return "node " + std::to_string(node);
+}
+
+bool same_answer(const Answer& a, const Answer& b) {
+  return encode_answer(a) == encode_answer(b);
+}
+
+}  // namespace
+
+std::string where(raft::GroupId group, raft::Index index) {
+  return "group " + std::to_string(group) + ", index " + std::to_string(index);
+}
+
+raft::Index Ledger::commit(raft::GroupId group) const {
+  const auto at = commit_.find(group);
+  return at == commit_.end() ? 0 : at->second;
+}
+
+void Ledger::on_node(const NodeEvent& event) {
+  if (event.kind == NodeEvent::Kind::kStarted) audit(event.node);
+}
+
+// --- what members are ----------------------------------------------------------------------------
+
+void Ledger::on_group(const GroupEvent& event) {
+  const GroupEvent::State& now = event.now;
+  const GroupEvent::State& before = event.before;
+  const std::string who = of_node(event.node) + ", group " + std::to_string(event.group);
+  if (next_.emplace(std::pair(event.life, event.group), now.applied + 1).second) {
+    // Its first sight: what it found on its disk.
+    if (now.applied > committed_[event.group].size()) {
+      fail("COMMITTED-LOG: " + who + " starts with " + std::to_string(now.applied) +
+           " applied, of which not all were ever committed");
+    }
+  }
+  if (now.term < before.term) fail("TERM: of " + who + " went back");
+  if (now.commit < before.commit) fail("COMMIT: of " + who + " went back");
+  if (now.applied < before.applied) fail("APPLIED: of " + who + " went back");
+  if (now.applied > now.commit) fail("APPLIED: " + who + " is past its commit index");
+  if (now.role == raft::Role::kLeader &&
+      (before.role != raft::Role::kLeader || before.term != now.term)) {
+    leader(event);
+  }
+  raft::Index& commit = commit_[event.group];
+  commit = std::max(commit, now.commit);
+}
+
+void Ledger::leader(const GroupEvent& event) {
+  ++counts_.leaders;
+  const raft::Term term = event.now.term;
+  const auto [at, first] =
+      leaders_.emplace(std::pair(event.group, term), std::pair(event.node, event.life));
+  if (!first && at->second != std::pair(event.node, event.life)) {
+    fail("ONE-LEADER: group " + std::to_string(event.group) + ", term " + std::to_string(term) +
+         ": node " + std::to_string(at->second.first) + " and " + of_node(event.node));
+  }
+  // Whatever was committed before stands in its log; that it is the same, log matching and the
+  // committed log say.
+  if (event.now.last < commit(event.group)) {
+    fail("LEADER-COMPLETENESS: " + of_node(event.node) + " leads group " +
+         std::to_string(event.group) + " in term " + std::to_string(term) + " with a log up to " +
+         std::to_string(event.now.last) + ", committed is " + std::to_string(commit(event.group)));
+  }
+}
+
+// --- what members say ----------------------------------------------------------------------------
+
+void Ledger::on_sent(const FrameSent& event) {
+  for (const net::GroupMessage& m : event.messages) {
+    const raft::Message& message = m.message;
+    if (const auto* reply = std::get_if<raft::VoteReply>(&message.body)) {
+      if (reply->granted && !reply->pre_vote) vote(event.from, event.to, m.group, message.term);
+    } else if (const auto* request = std::get_if<raft::VoteRequest>(&message.body)) {
+      if (!request->pre_vote) vote(event.from, event.from, m.group, message.term);
+    } else if (const auto* append = std::get_if<raft::AppendRequest>(&message.body)) {
+      entries(m.group, *append);
+    } else if (const auto* acked = std::get_if<raft::AppendReply>(&message.body)) {
+      if (!acked->rejected) ack(event.from, m.group, message.term, acked->index);
+    }
+  }
+}
+
+void Ledger::vote(NodeId voter, NodeId candidate, raft::GroupId group, raft::Term term) {
+  ++counts_.votes;
+  const auto [at, first] = votes_.emplace(std::tuple(group, term, voter), candidate);
+  if (!first) {
+    if (at->second != candidate) {
+      fail("ONE-VOTE: " + of_node(voter) + ", group " + std::to_string(group) + ", term " +
+           std::to_string(term) + ": for " + std::to_string(at->second) + " and for " +
+           std::to_string(candidate));
+    }
+    return;
+  }
+  Promise& promise = promises_[voter][group];
+  if (term >= promise.vote_term) {
+    promise.vote_term = term;
+    promise.vote = candidate;
+  }
+  if (counts_.votes <= kVotesAudited || counts_.votes % 8 == 0) audit(voter);
+}
+
+void Ledger::ack(NodeId node, raft::GroupId group, raft::Term term, raft::Index index) {
+  Promise& promise = promises_[node][group];
+  if (term > promise.ack_term) {
+    promise.ack_term = term;
+    promise.ack_index = index;
+  } else if (term == promise.ack_term) {
+    promise.ack_index = std::max(promise.ack_index, index);
+  }
+  if (++counts_.acks % kAcksPerAudit == 0) audit(node);
+}
+
+void Ledger::entries(raft::GroupId group, const raft::AppendRequest& append) {
+  raft::Term previous = append.prev_term;
+  for (const raft::Entry& entry : append.entries) {
+    ++counts_.entries_sent;
+    const SentEntry sent{hash_of(entry), previous};
+    const auto [at, first] = sent_.emplace(EntryKey(group, entry.index, entry.term), sent);
+    if (!first && (at->second.hash != sent.hash || at->second.previous_term != previous)) {
+      fail("LOG-MATCHING: " + where(group, entry.index) + ", term " + std::to_string(entry.term) +
+           ": two entries, or one after two different ones");
+    }
+    previous = entry.term;
+  }
+}
+
+void Ledger::audit(NodeId node) {
+  if (!is_sound_(node) || !world_.running(node)) return;
+  const auto promises = promises_.find(node);
+  if (promises == promises_.end()) return;
+  ++counts_.audits;
+  const DurableLog log = read_durable_log(world_, node);
+  if (!log.error.empty()) {
+    fail("DURABLE: the log of " + of_node(node) +
+         " could not be read after a power cut now: " + log.error);
+    return;
+  }
+  for (const auto& [group, promise] : promises->second) {
+    const std::string who = of_node(node) + ", group " + std::to_string(group);
+    const auto at = log.groups.find(group);
+    const wal::RecoveredGroup found = at == log.groups.end() ? wal::RecoveredGroup{} : at->second;
+    const raft::Term term = found.hard_state.term;
+    if (term < std::max(promise.vote_term, promise.ack_term)) {
+      fail("DURABLE-TERM: " + who + " spoke in term " +
+           std::to_string(std::max(promise.vote_term, promise.ack_term)) + ", durable is " +
+           std::to_string(term));
+    } else if (term == promise.vote_term && found.hard_state.vote != promise.vote) {
+      fail("DURABLE-VOTE: " + who + ", term " + std::to_string(term) + " voted for " +
+           std::to_string(promise.vote) + ", durable is " + std::to_string(found.hard_state.vote));
+    }
+    if (term == promise.ack_term && found.last_index < promise.ack_index) {
+      fail("DURABLE-ACK: " + who + ", term " + std::to_string(term) + " acknowledged " +
+           std::to_string(promise.ack_index) + ", durable is " + std::to_string(found.last_index));
+    }
+  }
+}
+
+// --- what members commit and apply
+// -----------------------------------------------------------------
+
+void Ledger::on_committed(const EntriesCommitted& event) {
+  std::vector<CommittedEntry>& log = committed_[event.group];
+  raft::Index& commit = commit_[event.group];
+  for (const raft::Entry& entry : event.entries) {
+    ++counts_.committed;
+    const std::string at = where(event.group, entry.index) + " at " + of_node(event.node);
+    const auto next = next_.find({event.life, event.group});
+    if (next != next_.end()) {
+      if (entry.index != next->second) {
+        fail("APPLY-ORDER: " + at + ", expected " + std::to_string(next->second));
+      }
+      next->second = entry.index + 1;
+    }
+    commit = std::max(commit, entry.index);
+    if (entry.index == log.size() + 1) {
+      log.push_back({entry, std::nullopt});
+    } else if (entry.index > log.size()) {
+      fail("COMMITTED-LOG: " + at + " follows " + std::to_string(log.size()));
+      return;
+    } else if (const raft::Entry& known = log[entry.index - 1].entry;
+               known.term != entry.term || hash_of(known) != hash_of(entry)) {
+      fail("COMMITTED-LOG: " + at + ": another entry was committed there in term " +
+           std::to_string(known.term) + ", this one is of term " + std::to_string(entry.term));
+    }
+  }
+}
+
+void Ledger::on_applied(const EntriesApplied& event) {
+  for (const ApplyResult& result : event.results) {
+    std::vector<CommittedEntry>& log = committed_[result.group];
+    if (!result.answer || result.index == 0 || result.index > log.size()) continue;
+    ++counts_.answers;
+    std::optional<Answer>& known = log[result.index - 1].answer;
+    if (!known) {
+      known = result.answer;
+    } else if (!same_answer(*known, *result.answer)) {
+      fail("APPLY: " + where(result.group, result.index) + " was answered differently at " +
+           of_node(event.node));
+    }
+  }
+}
+
+void Ledger::on_installed(const SnapshotInstalled& event) {
+  ++counts_.snapshots;
+  next_[{event.life, event.group}] = event.index + 1;
+  const std::vector<CommittedEntry>& log = committed_[event.group];
+  if (event.index > log.size() || log[event.index - 1].entry.term != event.term) {
+    fail("COMMITTED-LOG: " + of_node(event.node) + " installed a snapshot of " +
+         where(event.group, event.index) + ", term " + std::to_string(event.term) +
+         ", which was never committed");
+  }
+}
+
+void Ledger::compare_digests() {
+  for (const NodeId node : world_.running()) {
+    if (!is_sound_(node) || !world_.node(node).engine()) continue;
+    for (const Node::GroupStatus& status : world_.node(node).groups()) {
+      // The engine may be further than the home executor knows: only what stands still counts.
+      if (status.applied == 0 || status.applied != status.commit) continue;
+      const auto state = world_.state_of(node, status.group);
+      if (!state) continue;
+      const auto [at, first] =
+          digests_.emplace(std::pair(status.group, state->applied), std::pair(state->digest, node));
+      if (first) continue;
+      ++counts_.digests;
+      if (at->second.first != state->digest) {
+        fail("DIGEST: " + where(status.group, state->applied) + ": " + of_node(node) +
+             " and node " + std::to_string(at->second.second) + " differ");
+      }
+    }
+  }
+}
+
+}  // namespace cairn::kv::sim

@@ -1,0 +1,93 @@
+// The oracles of Raft, fed by what nodes show and send, after every event: one leader a term; votes
+// and acks against what is durable; log matching; leader completeness; committed entries that
+// agree; apply strictly +1; equal digests at equal indexes.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "kv/sim/observer.h"
+#include "kv/sim/world.h"
+
+namespace cairn::kv::sim {
+
+/// One committed entry, and what applying it answered, as the first node that showed it said.
+struct CommittedEntry {
+  raft::Entry entry;
+  std::optional<Answer> answer;
+};
+
+class Ledger final : public Observer {
+ public:
+  /// `is_sound`: a damaged node's disk and answers prove nothing.
+  Ledger(World& world, std::function<bool(NodeId)> is_sound)
+      : world_(world), is_sound_(std::move(is_sound)) {}
+
+  void on_node(const NodeEvent& event) override;
+  void on_group(const GroupEvent& event) override;
+  void on_sent(const FrameSent& event) override;
+  void on_committed(const EntriesCommitted& event) override;
+  void on_applied(const EntriesApplied& event) override;
+  void on_installed(const SnapshotInstalled& event) override;
+
+  /// Compares digests of all nodes that have applied the same index. Now and then: it reads
+  /// everything.
+  void compare_digests();
+
+  /// Highest index of the group that any node ever knew to be committed.
+  [[nodiscard]] raft::Index commit(raft::GroupId group) const;
+  /// Entry i of a group stands at i - 1.
+  [[nodiscard]] const std::map<raft::GroupId, std::vector<CommittedEntry>>& committed() const {
+    return committed_;
+  }
+
+  /// How often each oracle had something to judge.
+  struct Counts {
+    std::uint64_t leaders = 0, votes = 0, acks = 0, audits = 0, entries_sent = 0, committed = 0,
+                  answers = 0, digests = 0, snapshots = 0;
+  };
+  [[nodiscard]] const Counts& counts() const { return counts_; }
+
+ private:
+  /// What a node has said about a group and must find on its disk ever after.
+  struct Promise {
+    raft::Term vote_term = 0;
+    NodeId vote = 0;
+    raft::Term ack_term = 0;
+    raft::Index ack_index = 0;
+  };
+  struct SentEntry {
+    std::uint64_t hash = 0;
+    raft::Term previous_term = 0;
+  };
+  using EntryKey = std::tuple<raft::GroupId, raft::Index, raft::Term>;
+
+  void fail(const std::string& what) { world_.fail(what); }
+  void vote(NodeId voter, NodeId candidate, raft::GroupId group, raft::Term term);
+  void ack(NodeId node, raft::GroupId group, raft::Term term, raft::Index index);
+  void entries(raft::GroupId group, const raft::AppendRequest& append);
+  void leader(const GroupEvent& event);
+  /// The node's promises against what its disk would hold after a power cut in this moment.
+  void audit(NodeId node);
+
+  World& world_;
+  std::function<bool(NodeId)> is_sound_;
+  std::map<std::pair<raft::GroupId, raft::Term>, std::pair<NodeId, LifeId>> leaders_;
+  std::map<std::tuple<raft::GroupId, raft::Term, NodeId>, NodeId> votes_;
+  std::map<NodeId, std::map<raft::GroupId, Promise>> promises_;
+  std::map<EntryKey, SentEntry> sent_;
+  std::map<raft::GroupId, raft::Index> commit_;
+  std::map<raft::GroupId, std::vector<CommittedEntry>> committed_;
+  std::map<std::pair<LifeId, raft::GroupId>, raft::Index> next_;  // to be applied
+  std::map<std::pair<raft::GroupId, raft::Index>, std::pair<std::string, NodeId>> digests_;
+  Counts counts_;
+};
+
+[[nodiscard]] std::string where(raft::GroupId group, raft::Index index);
+
+}  // namespace cairn::kv::sim

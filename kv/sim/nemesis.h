@@ -1,0 +1,120 @@
+// Carries a plan's faults out: each kind at its own seeded moments, on victims of its own choosing,
+// undone after a while. It also does an operator's work: what died is started again, what was
+// fenced is restarted.
+//
+// Fairness (who may be hurt how): only the nodes that the plan names are ever damaged, and only
+// where damage can be found: bytes that later syncs have followed, directories of an earlier boot
+// that every peer can contradict. See README.md.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "kv/sim/observer.h"
+#include "kv/sim/plan.h"
+#include "kv/sim/world.h"
+
+namespace cairn::kv::sim {
+
+class Nemesis final : public Observer {
+ public:
+  Nemesis(World& world, const Plan& plan);
+  Nemesis(const Nemesis&) = delete;
+  Nemesis& operator=(const Nemesis&) = delete;
+
+  /// Before the first start: what holds from the beginning.
+  void prepare();
+  void begin();
+  /// No new faults. Those that last go on until heal().
+  void end() { ended_ = true; }
+  /// Everything that hurts `core` or its links ends, and its nodes run; the rest stays as it is.
+  /// What is damaged is no part of it.
+  void heal(const std::set<NodeId>& core);
+  /// Leaves nodes outside the core in a lasting plight.
+  void break_for_good(const std::set<NodeId>& core);
+
+  [[nodiscard]] const std::map<Fault, std::uint64_t>& fired() const { return fired_; }
+  [[nodiscard]] const std::set<NodeId>& damaged() const { return damaged_; }
+  /// Nodes that the running faults keep from serving, for as long as they last.
+  [[nodiscard]] bool is_dead(NodeId node) const { return dead_.contains(node); }
+
+  void on_node(const NodeEvent& event) override;
+  void on_ended(const FrameEnded& event) override;
+  void on_sent(const FrameSent& event) override;
+
+ private:
+  using Links = std::vector<std::pair<NodeId, NodeId>>;
+  struct Stream {
+    raft::Random random{0};
+    Time mean{0};
+  };
+
+  void schedule(Fault fault);
+  [[nodiscard]] bool strike(Fault fault, raft::Random& random);
+  [[nodiscard]] NodeId victim(raft::Random& random) const;
+  [[nodiscard]] std::optional<NodeId> running_victim(raft::Random& random) const;
+  [[nodiscard]] Time span(raft::Random& random, Time low, Time high) const;
+  std::uint64_t told(Fault fault, NodeId node, std::string_view detail);
+  void told_end(Fault fault, std::uint64_t which, NodeId node);
+  /// Undoes a lasting fault after a while, unless heal() or a broken core came first.
+  void undo_later(Fault fault, NodeId node, Time after, std::string_view detail,
+                  std::function<void()> undo);
+  [[nodiscard]] bool spares(NodeId node) const { return !ended_ || core_.contains(node); }
+
+  // nemesis_network.cc
+  [[nodiscard]] bool strike_network(Fault fault, raft::Random& random);
+  [[nodiscard]] bool strike_connection(Fault fault, raft::Random& random);
+  [[nodiscard]] bool strike_links(Fault fault, raft::Random& random);
+  bool change_law(Fault fault, raft::Random& random);
+  void cut(Fault fault, const Links& links, Time after, std::string_view detail);
+  void flap(Links links, int times, Time every);
+  void swizzle(raft::Random& random);
+  [[nodiscard]] Links links_of(Fault fault, raft::Random& random) const;
+  [[nodiscard]] Links between(const std::set<NodeId>& a, const std::set<NodeId>& b) const;
+
+  // nemesis_process.cc
+  [[nodiscard]] bool strike_process(Fault fault, raft::Random& random);
+  [[nodiscard]] bool strike_clock(Fault fault, raft::Random& random);
+  void crash(NodeId node, CrashKind kind, raft::Random& random);
+  void start_later(NodeId node, Time after);
+  void start(NodeId node);
+  void stop_in_order(NodeId node, std::optional<Time> killed_after, Time down);
+  void strobe(NodeId node, int times, std::int64_t ms, Time every);
+
+  // nemesis_disk.cc
+  [[nodiscard]] bool strike_disk(Fault fault, raft::Random& random);
+  bool fail_calls(Fault fault, NodeId node, raft::Random& random);
+  bool damage(Fault fault, raft::Random& random);
+  bool rot(NodeId node, Fault fault, raft::Random& random);
+  bool lose_directory(NodeId node, Fault fault, raft::Random& random);
+  void keep_images();
+
+  World& world_;
+  const Plan& plan_;
+  std::map<Fault, Stream> streams_;
+  std::map<Fault, std::uint64_t> fired_;
+  std::uint64_t last_fault_ = 0;
+  bool ended_ = false;
+  std::set<NodeId> core_;
+  std::set<NodeId> damaged_;
+  std::set<NodeId> dead_;           // damaged so that they don't start any more
+  std::set<NodeId> disk_troubled_;  // a call of theirs may fail just now
+  std::set<NodeId> starting_;       // start_later is under way
+  std::set<NodeId> stopping_;
+
+  /// What a disk held earlier, for stale and rolled-back ones.
+  struct OldImage {
+    wal::MemoryFileSystem::Image image;
+    std::uint64_t syncs = 0;
+    LifeId life = 0;
+  };
+  std::map<NodeId, OldImage> recent_;       // a while ago
+  std::map<NodeId, OldImage> before_boot_;  // as the life before the present one left it
+  std::map<std::uint64_t, std::pair<LifeId, NodeId>> under_way_;  // frames
+  std::map<LifeId, std::set<NodeId>> heard_;                      // a life -> who got a frame of it
+};
+
+}  // namespace cairn::kv::sim

@@ -1,0 +1,172 @@
+// The nemesis at work on disks: calls that fail or hang, and damage that nobody is told of.
+#include <algorithm>
+#include <cerrno>
+
+#include "kv/sim/nemesis.h"
+
+namespace cairn::kv::sim {
+
+namespace {
+
+using DiskCall = wal::MemoryFileSystem::Call;
+
+constexpr std::size_t kSector = wal::MemoryFileSystem::kSectorBytes;
+/// Whole batches lie between two moments so many syncs apart.
+constexpr std::uint64_t kSyncsApart = 4;
+constexpr Time kImageEvery{300'000};
+
+bool is_zero(std::string_view bytes) {
+  return bytes.find_first_not_of('\0') == std::string_view::npos;
+}
+
+}  // namespace
+
+bool Nemesis::strike_disk(Fault fault, raft::Random& random) {
+  if (damages(fault)) return damage(fault, random);
+  const auto picked = running_victim(random);
+  if (!picked) return false;
+  const NodeId node = *picked;
+  switch (fault) {
+    case Fault::kSlowSync: {
+      world_.slow_down(node, World::Part::kLog, static_cast<std::int64_t>(random.between(5, 200)));
+      undo_later(fault, node, span(random, Time(100'000), Time(2'500'000)), "its log's disk",
+                 [this, node] { world_.slow_down(node, World::Part::kLog, 1); });
+      return true;
+    }
+    case Fault::kDiskHang:
+      told(fault, node, "its log's disk answers nothing for a while");
+      world_.hang_disk(node, span(random, Time(200'000), Time(4'000'000)));
+      return true;
+    case Fault::kDiskFull: {
+      disk_troubled_.insert(node);
+      world_.allow_failure(node);
+      world_.disk(node).set_capacity(world_.disk(node).used_bytes() + random.between(1, 30'000));
+      undo_later(fault, node, span(random, Time(100'000), Time(3'000'000)), "no space",
+                 [this, node] {
+                   world_.disk(node).set_capacity(0);
+                   disk_troubled_.erase(node);
+                 });
+      return true;
+    }
+    default:
+      return fail_calls(fault, node, random);
+  }
+}
+
+bool Nemesis::fail_calls(Fault fault, NodeId node, raft::Random& random) {
+  wal::MemoryFileSystem& disk = world_.disk(node);
+  disk_troubled_.insert(node);
+  world_.allow_failure(node);
+  const std::uint64_t kth = random.between(1, 12);
+  const bool sticky = chance(random, 300);
+  switch (fault) {
+    case Fault::kSyncFailsDropped:
+    case Fault::kSyncFailsKept:
+      disk.drop_on_failed_sync(fault == Fault::kSyncFailsDropped);
+      disk.fail(DiskCall::kSync, kth, EIO, sticky);
+      break;
+    case Fault::kWriteFails:
+      disk.fail(DiskCall::kWrite, kth, EIO, sticky);
+      break;
+    case Fault::kReadFails:
+      disk.fail(DiskCall::kRead, kth, EIO, sticky);
+      break;
+    default:
+      disk.fail(DiskCall::kOpen, random.between(1, 3), EMFILE, sticky);
+  }
+  const auto after = span(random, Time(100'000), Time(2'000'000));
+  undo_later(fault, node, after, sticky ? "and all after it" : "one call", [this, node] {
+    world_.disk(node).clear_faults();
+    world_.disk(node).drop_on_failed_sync(true);
+    // A fenced node waits for its restart: only that is the end of its trouble.
+    world_.at(world_.now() + Time(1'000'000), [this, node] { disk_troubled_.erase(node); });
+  });
+  return true;
+}
+
+// --- damage --------------------------------------------------------------------------------------
+
+void Nemesis::keep_images() {
+  if (ended_) return;
+  for (const NodeId id : plan_.may_be_damaged) {
+    if (damaged_.contains(id)) continue;
+    const std::uint64_t syncs = world_.disk(id).calls(DiskCall::kSync);
+    OldImage& recent = recent_[id];
+    const LifeId life = world_.life_of(id);
+    if (life != 0 && recent.life != 0 && life != recent.life) before_boot_[id] = recent;
+    if (life != 0) recent = {world_.disk(id).image(), syncs, life};
+  }
+  world_.at(world_.now() + kImageEvery, [this] { keep_images(); });
+}
+
+bool Nemesis::damage(Fault fault, raft::Random& random) {
+  // One that is down already, or else any: so that damage gathers on few.
+  std::vector<NodeId> able(plan_.may_be_damaged.begin(), plan_.may_be_damaged.end());
+  const NodeId node = able[random.next() % able.size()];
+  if (dead_.contains(node)) return false;
+  if (fault == Fault::kWiped || fault == Fault::kRolledBack) {
+    return lose_directory(node, fault, random);
+  }
+  return rot(node, fault, random);
+}
+
+bool Nemesis::rot(NodeId node, Fault fault, raft::Random& random) {
+  const auto old = recent_.find(node);
+  wal::MemoryFileSystem& disk = world_.disk(node);
+  if (old == recent_.end() || disk.calls(DiskCall::kSync) < old->second.syncs + kSyncsApart) {
+    return false;
+  }
+  // Only bytes that stood there before those syncs: what follows them proves that they were.
+  const wal::MemoryFileSystem::Image now = disk.durable_image();
+  std::vector<std::string> paths;
+  for (const auto& [path, bytes] : now.files) {
+    const auto then = old->second.image.files.find(path);
+    if (then != old->second.image.files.end() && !is_zero(bytes)) paths.push_back(path);
+  }
+  if (paths.empty()) return false;
+  const std::string& path = paths[random.next() % paths.size()];
+  const std::string& bytes = now.files.at(path);
+  const std::string& before = old->second.image.files.at(path);
+  const std::size_t offset = random.next() % std::min(bytes.size(), before.size());
+  const std::size_t sector = offset / kSector * kSector;
+  const std::string_view here = std::string_view(bytes).substr(sector, kSector);
+  if (is_zero(here) || here != std::string_view(before).substr(sector, kSector)) return false;
+  damaged_.insert(node);
+  world_.allow_failure(node);
+  const std::string what = path + " at " + std::to_string(offset);
+  switch (fault) {
+    case Fault::kBitRot:
+      disk.flip_bit(path, offset, static_cast<unsigned>(random.next() % 8));
+      break;
+    case Fault::kLostWrite:  // as if that write had never come
+      disk.overwrite(path, sector, std::string(here.size(), '\0'));
+      break;
+    default: {  // what belongs elsewhere, or was there earlier
+      const std::string& other = now.files.at(paths[random.next() % paths.size()]);
+      std::string wrong = other.substr(random.next() % other.size() / kSector * kSector, kSector);
+      wrong.resize(here.size(), '\0');
+      disk.overwrite(path, sector, wrong);
+    }
+  }
+  told(fault, node, what);
+  if (world_.running(node) && chance(random, 600)) world_.crash(node, CrashKind::kProcess);
+  return true;
+}
+
+bool Nemesis::lose_directory(NodeId node, Fault fault, raft::Random& random) {
+  if (!world_.running(node) || damaged_.contains(node)) return false;
+  const LifeId life = world_.life_of(node);
+  // Only if every other node knows this boot: else nobody could tell.
+  if (heard_[life].size() + 1 < world_.nodes()) return false;
+  const auto old = before_boot_.find(node);
+  if (fault == Fault::kRolledBack && old == before_boot_.end()) return false;
+  const CrashKind kind = chance(random, 500) ? CrashKind::kProcess : CrashKind::kPower;
+  damaged_.insert(node);
+  told(fault, node, {});
+  world_.crash(node, kind);
+  world_.disk(node).load(fault == Fault::kWiped ? wal::MemoryFileSystem::Image{}
+                                                : old->second.image);
+  return true;
+}
+
+}  // namespace cairn::kv::sim

@@ -1,0 +1,315 @@
+#include "kv/sim/run.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <stdexcept>
+
+#include "kv/sim/clients.h"
+#include "kv/sim/ledger.h"
+#include "kv/sim/nemesis.h"
+#include "kv/sim/probes.h"
+#include "kv/sim/witness.h"
+
+namespace cairn::kv::sim {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr Time kDigestsEvery{400'000};
+/// How long a healed majority may take, in longest election timeouts (600 ms): to lead and serve,
+/// and to bring every one of its members to the same state (snapshots may have to be shipped).
+constexpr Time kServesWithin = milliseconds{600} * 40;
+constexpr Time kConvergesWithin = milliseconds{600} * 100;
+constexpr std::uint64_t kSucceededMin = 5;
+
+WorldOptions world_options(const Plan& plan) {
+  WorldOptions o;
+  o.seed = plan.request.seed;
+  o.nodes = plan.nodes;
+  o.unchecked_options = true;
+  o.network = plan.network;
+  o.log = plan.log;
+  o.apply = plan.apply;
+  if (plan.calm) {
+    for (Cost* c : {&o.home, &o.read}) c->stall_per_mille = 0;
+  }
+  o.adjust = [&plan](Options& options) {
+    options.partitions = plan.options.partitions;
+    options.replicas = plan.options.replicas;
+    options.segment_bytes = plan.options.segment_bytes;
+    options.log_entries_kept = plan.options.log_entries_kept;
+    options.log_bytes_kept = plan.options.log_bytes_kept;
+    options.memory_bytes = plan.options.memory_bytes;
+    options.idempotency_keys_max = plan.options.idempotency_keys_max;
+  };
+  return o;
+}
+
+class Run {
+ public:
+  Run(const Plan& plan, const std::vector<Observer*>& watchers)
+      : plan_(plan),
+        world_(world_options(plan)),
+        nemesis_(world_, plan),
+        ledger_(world_, [this](NodeId id) { return !nemesis_.damaged().contains(id); }),
+        clients_(world_, plan, [this](raft::GroupId group) { return ledger_.commit(group); }) {
+    // Oracles first: what they say stands in the watchers' pictures at its moment.
+    for (Observer* o : std::initializer_list<Observer*>{&ledger_, &nemesis_, &probes_}) {
+      world_.observe(o);
+    }
+    for (Observer* o : watchers) world_.observe(o);
+  }
+
+  RunResult all() {
+    if (found()) {
+      trouble();
+      if (go_on()) liveness();
+      if (go_on()) quiesce();
+    }
+    judge();
+    return result();
+  }
+
+ private:
+  [[nodiscard]] bool go_on() const { return world_.failures().empty(); }
+
+  bool found() {
+    nemesis_.prepare();
+    world_.start_all();
+    if (!world_.run_until([&] { return world_.all_ready(); }, seconds{30})) {
+      world_.fail("LIVENESS: the cluster was not founded and ready within 30 s: " + reasons());
+    }
+    return go_on();
+  }
+
+  void trouble() {
+    clients_.begin();
+    nemesis_.begin();
+    for (Time left = plan_.length; left > Time(0) && go_on(); left -= kDigestsEvery) {
+      world_.run_for(std::min(left, kDigestsEvery));
+      ledger_.compare_digests();
+    }
+  }
+
+  // --- the liveness phase
+
+  /// All nodes but the damaged ones, or a majority of every group's replicas.
+  void choose_core() {
+    raft::Random random = world_.random("core");
+    for (NodeId id = 1; id <= plan_.nodes; ++id) {
+      if (!nemesis_.damaged().contains(id)) core_.insert(id);
+    }
+    if (!plan_.heal_core_only) return;
+    const std::size_t replicas = std::min<std::size_t>(plan_.replicas, plan_.nodes);
+    const std::size_t may_miss = (replicas - 1) / 2;
+    while (plan_.nodes - core_.size() < may_miss) core_.erase(random.between(1, plan_.nodes));
+  }
+
+  void liveness() {
+    nemesis_.end();
+    choose_core();
+    nemesis_.heal(core_);
+    if (plan_.heal_core_only) nemesis_.break_for_good(core_);
+    clients_.prefer({core_.begin(), core_.end()});
+    for (std::uint32_t p = 1; p <= plan_.partitions && go_on(); ++p) serve(p);
+  }
+
+  /// A fresh client must be able to write and then to read what it wrote, elsewhere.
+  void serve(raft::GroupId group) {
+    const std::string key = key_in(group);
+    raft::Random random = world_.random("fresh-client");
+    const Time deadline = world_.now() + kServesWithin;
+    if (!until_ok(deadline, random, [&](NodeId at) { return world_.put(at, key, "fresh"); })) {
+      return world_.fail("LIVENESS: no write to group " + std::to_string(group) + " within " +
+                         std::to_string(kServesWithin.count() / 1000) + " ms: " + reasons());
+    }
+    if (!until_ok(deadline, random, [&](NodeId at) { return world_.get(at, key); })) {
+      world_.fail("LIVENESS: no read of group " + std::to_string(group) + " within " +
+                  std::to_string(kServesWithin.count() / 1000) + " ms: " + reasons());
+    }
+  }
+
+  template <class Send>
+  bool until_ok(Time deadline, raft::Random& random, Send send) {
+    const std::vector<NodeId> nodes(core_.begin(), core_.end());
+    while (world_.now() < deadline && go_on()) {
+      const auto call = send(nodes[random.next() % nodes.size()]);
+      world_.run_until([&] { return call->done(); }, seconds{10});
+      if (call->ok()) return true;
+      world_.run_for(milliseconds{50});
+    }
+    return false;
+  }
+
+  std::string key_in(raft::GroupId group) {
+    for (int i = 0;; ++i) {
+      std::string key = "fresh-" + std::to_string(i);
+      if (clients_.group_of(key) == group) return key;
+    }
+  }
+
+  void quiesce() {
+    clients_.stop();
+    if (!world_.run_until([&] { return clients_.idle(); }, seconds{20})) {
+      return world_.fail("LIVENESS: a call has no answer 20 s after the last one began");
+    }
+    const Time deadline = world_.now() + kConvergesWithin;
+    while (!converged() && world_.now() < deadline && go_on()) world_.run_for(milliseconds{200});
+    if (go_on() && !converged()) {
+      world_.fail("LIVENESS: the majority's states differ after " +
+                  std::to_string(kConvergesWithin.count() / 1000) + " ms: " + states());
+    }
+    ledger_.compare_digests();
+  }
+
+  /// Every member of the core has applied all of every group, and says the same of it.
+  bool converged() {
+    std::map<raft::GroupId, raft::Index> applied;
+    for (const NodeId id : core_) {
+      if (!world_.running(id)) return false;
+      const auto groups = world_.node(id).groups();
+      if (groups.empty()) return false;
+      for (const Node::GroupStatus& g : groups) {
+        const auto [at, first] = applied.emplace(g.group, g.applied);
+        if (at->second != g.applied || g.applied != g.commit || g.applied != g.last) return false;
+      }
+    }
+    return true;
+  }
+
+  std::string reasons() {
+    std::string all;
+    for (NodeId id = 1; id <= plan_.nodes; ++id) {
+      all += " node " + std::to_string(id);
+      all += core_.empty() || core_.contains(id) ? ":" : " (not of the majority):";
+      if (!world_.running(id)) {
+        all += " does not run;";
+        continue;
+      }
+      for (const std::string& reason : world_.node(id).not_ready_reasons())
+        all += " " + reason + ";";
+    }
+    return all;
+  }
+
+  std::string states() {
+    std::string all;
+    for (const NodeId id : core_) {
+      if (!world_.running(id)) continue;
+      for (const auto& g : world_.node(id).groups()) {
+        all += " node " + std::to_string(id) + " " + where(g.group, g.applied) + " of " +
+               std::to_string(g.commit) + " of " + std::to_string(g.last) + " term " +
+               std::to_string(g.term) + " leader " + std::to_string(g.leader) + ";";
+      }
+    }
+    return all;
+  }
+
+  // --- judgements
+
+  void judge() {
+    if (!go_on()) return;
+    std::map<raft::GroupId, Model> models;
+    for (const auto& [group, log] : ledger_.committed()) {
+      const Model& model = models.try_emplace(group, group, log).first->second;
+      for (const std::string& failure : model.failures()) world_.fail(failure);
+    }
+    const WitnessVerdict witness = judge_calls(clients_.seen(), models, plan_.partitions);
+    for (const std::string& failure : witness.failures) world_.fail(failure);
+    const std::string box = clients_.history().check();
+    if (!box.empty()) {
+      world_.fail("LINEARIZABILITY: " + box);
+      if (witness.failures.empty()) {
+        world_.fail("HARNESS: the search and the exact witness do not agree");
+      }
+    }
+    if (go_on()) vacuity(witness);
+  }
+
+  /// A run that proves nothing is no success (hazard T1).
+  void vacuity(const WitnessVerdict& witness) {
+    const auto need = [this](bool something, const char* what) {
+      if (!something) world_.fail(std::string("VACUOUS: ") + what);
+    };
+    need(clients_.succeeded() >= kSucceededMin, "hardly a call succeeded");
+    need(witness.judged > 0, "no call was judged");
+    need(plan_.calm || plan_.faults.empty() || !nemesis_.fired().empty(), "no fault struck");
+    need(ledger_.counts().committed > 0, "nothing was committed");
+    need(ledger_.counts().answers > 0, "nothing was applied");
+    if (plan_.nodes == 1) return;
+    need(ledger_.counts().leaders > 0, "nobody was elected");
+    need(ledger_.counts().votes > 0 && ledger_.counts().acks > 0, "nobody voted or acknowledged");
+    need(ledger_.counts().audits > 0, "no promise was compared with a disk");
+    need(ledger_.counts().digests > 0, "no two states were compared");
+  }
+
+  RunResult result() {
+    RunResult r;
+    r.failures = world_.failures();
+    if (!r.failures.empty()) r.failure = r.failures.front();
+    r.trace_hash = world_.trace_hash();
+    r.events = world_.events();
+    r.virtual_time = world_.now();
+    r.calls = clients_.seen().size();
+    r.succeeded = clients_.succeeded();
+    for (const auto& [fault, times] : nemesis_.fired())
+      r.faults[std::string(name_of(fault))] = times;
+    r.probes = probes_.counts();
+    add_probes(r.probes);
+    r.plan = plan_.describe();
+    r.log = world_.recent_log();
+    return r;
+  }
+
+  void add_probes(std::map<std::string, std::uint64_t>& probes) {
+    const Ledger::Counts& c = ledger_.counts();
+    probes["oracle-audits"] = c.audits;
+    probes["oracle-digests"] = c.digests;
+    probes["oracle-votes"] = c.votes;
+    probes["oracle-acks"] = c.acks;
+    probes["oracle-entries"] = c.committed;
+    probes["snapshots-installed"] = c.snapshots;
+    const Network::Counters& n = world_.network().counters();
+    probes["frames"] = n.frames;
+    probes["frames-corrupted"] = n.corrupted;
+    probes["frames-duplicated"] = n.duplicated;
+    probes["frames-reordered"] = n.reordered;
+    probes["frames-replayed"] = n.replayed;
+    probes["packets-lost"] = n.lost;
+    probes["connections-reset"] = n.resets;
+    for (const auto& seen : clients_.seen()) {
+      static constexpr const char* kOutcomes[] = {"ok", "mismatch", "no", "unknown"};
+      ++probes[std::string("calls-") + kOutcomes[static_cast<std::size_t>(seen->outcome)]];
+      if (seen->replayed) ++probes["answers-replayed"];
+    }
+  }
+
+  const Plan& plan_;
+  Probes probes_;
+  World world_;
+  Nemesis nemesis_;
+  Ledger ledger_;
+  Clients clients_;
+  std::set<NodeId> core_;
+};
+
+}  // namespace
+
+RunResult run(const RunRequest& request, const std::vector<Observer*>& watchers) {
+  const auto plan = draw_plan(request);
+  if (!plan) throw std::logic_error("sim: there is no profile " + request.profile);
+  return Run(*plan, watchers).all();
+}
+
+std::string RunResult::last_line(std::uint64_t seed) const {
+  char hash[17];
+  std::snprintf(hash, sizeof hash, "%016llx", static_cast<unsigned long long>(trace_hash));
+  std::string line = "seed=" + std::to_string(seed) + " trace-hash=" + hash;
+  if (failure.empty()) return line + " ok";
+  std::string what = failure.substr(0, failure.find('\n'));
+  return line + " failed: " + what;
+}
+
+}  // namespace cairn::kv::sim
