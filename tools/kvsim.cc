@@ -1,14 +1,97 @@
-#include "kv/sim/run.h"
+// kvsim: whole clusters in virtual time, broken and judged.
 #include <cstdio>
-#include <cstdlib>
-using namespace cairn::kv::sim;
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include "kv/sim/fault_kinds.h"
+#include "kv/sim/run.h"
+#include "kv/sim/text_trace.h"
+#include "tools/sim/campaign.h"
+#include "tools/sim/options.h"
+#include "tools/sim/shrink.h"
+
+namespace cairn::sim_tool {
+
+namespace {
+
+/// In this process: so that a debugger and a trace see it.
+int run_one(const SimOptions& options) {
+  std::vector<kv::sim::Observer*> watchers;
+  std::ofstream file;
+  kv::sim::TextTrace trace([&file](const std::string& line) { file << line << '\n'; });
+  if (!options.trace.empty()) {
+    file.open(options.trace);
+    watchers.push_back(&trace);
+  }
+  const kv::sim::RunResult result = kv::sim::run(options.request, watchers);
+  if (!options.trace.empty() && !file.flush()) {
+    std::fprintf(stderr, "kvsim: %s cannot be written\n", options.trace.c_str());
+    return 2;
+  }
+  std::printf("%s\n", result.plan.c_str());
+  if (!result.failure.empty()) {
+    std::printf("%s", result.log.c_str());
+    for (const std::string& failure : result.failures) std::printf("%s\n", failure.c_str());
+  }
+  std::printf("%llu of %llu calls succeeded, %llu events in %.1f virtual seconds\n",
+              static_cast<unsigned long long>(result.succeeded),
+              static_cast<unsigned long long>(result.calls),
+              static_cast<unsigned long long>(result.events),
+              static_cast<double>(result.virtual_time.count()) / 1e6);
+  if (options.shrink && !result.failure.empty()) {
+    const Outcome small = shrink(run_apart(options.request), [](const std::string& line) {
+      std::fprintf(stderr, "  %s\n", line.c_str());
+    });
+    std::printf("shrunk: %s\n", line_of(small.request).c_str());
+  }
+  std::printf("%s\n", result.last_line(options.request.seed).c_str());
+  return result.failure.empty() ? 0 : 1;
+}
+
+int list_faults() {
+  for (const kv::sim::FaultInfo& info : kv::sim::fault_infos()) {
+    std::printf("%s\n", std::string(info.name).c_str());
+  }
+  return 0;
+}
+
+int list_profiles() {
+  for (const kv::sim::ProfileInfo& info : kv::sim::profiles()) {
+    std::printf("%-24s %s\n", std::string(info.name).c_str(), std::string(info.what).c_str());
+  }
+  return 0;
+}
+
+int main_of(int argc, const char* const* argv) {
+  SimOptions options;
+  if (const std::string wrong = parse_options(argc, argv, &options); !wrong.empty()) {
+    std::fprintf(stderr, "kvsim: %s; see kvsim --help\n", wrong.c_str());
+    return 2;
+  }
+  using What = SimOptions::What;
+  switch (options.what) {
+    case What::kRun:
+      return run_one(options);
+    case What::kSeeds:
+      return run_seeds(options);
+    case What::kReplay:
+      return replay_file(options);
+    case What::kListFaults:
+      return list_faults();
+    case What::kListProfiles:
+      return list_profiles();
+    case What::kHelp:
+      break;
+  }
+  std::fputs(kSimHelp, stdout);
+  return 0;
+}
+
+}  // namespace
+
+}  // namespace cairn::sim_tool
+
 int main(int argc, char** argv) {
-  RunRequest r;
-  r.seed = std::strtoull(argv[1], nullptr, 10);
-  if (argc > 2) r.profile = argv[2];
-  RunResult res = run(r);
-  if (!res.failure.empty()) { std::printf("%s\n%s", res.plan.c_str(), res.log.c_str());
-    for (auto& f : res.failures) std::printf("%s\n", f.c_str()); }
-  std::printf("%llu events %lld ms calls %llu ok %llu\n", (unsigned long long)res.events, (long long)res.virtual_time.count()/1000, (unsigned long long)res.calls, (unsigned long long)res.succeeded);
-  std::printf("%s\n", res.last_line(r.seed).c_str());
+  return cairn::sim_tool::main_of(argc, argv);
 }

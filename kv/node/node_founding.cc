@@ -95,7 +95,11 @@ void NodeImpl::next_identity_change() {
       const auto done = std::move(self->identity_changes_.front().done);
       self->identity_changes_.pop_front();
       if (!self->identity_changes_.empty()) self->next_identity_change();
+      const bool failed = !*result && result->error().code == Errc::kIo;
+      const std::string why = failed ? result->error().detail : std::string();
       done(std::move(*result));
+      // No identity is written any more: a peer that restarts would be refused for ever.
+      if (failed) self->fence("this node's identity could not be written: " + why);
     });
   });
 }
@@ -168,7 +172,9 @@ void NodeImpl::founded(const Result<void>& recorded) {
   founding_.reset();
   Result<void> opened = recorded ? open_data() : recorded;
   if (!opened) {
-    fail("the founded cluster's data could not be opened: " + opened.error().message());
+    const std::string what =
+        "the founded cluster's data could not be opened: " + opened.error().message();
+    opened.error().code == Errc::kInternal ? fail(what) : fence(what);
     return;
   }
   log_line(LogLine::Level::kInfo, "founded: " + std::to_string(routes_.partitions()) +

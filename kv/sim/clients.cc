@@ -247,7 +247,7 @@ void Clients::tell(const Seen& seen, std::uint64_t call, NodeId at, bool begin,
   for (Observer* observer : world_.observers()) observer->on_client(event);
 }
 
-History Clients::history() const {
+History Clients::history(const std::function<std::uint64_t(const Seen&)>& hint) const {
   History history;
   using OperationKind = Operation::Kind;
   for (const SeenPtr& s : seen_) {
@@ -259,6 +259,7 @@ History Clients::history() const {
     o.returned = s->end;
     o.unknown = s->outcome == Outcome::kUnknown;
     o.what = s->who;
+    o.hint = hint(*s);
     const bool mismatch = s->outcome == Outcome::kMismatch;
     switch (s->kind) {
       case Kind::kGet:

@@ -57,7 +57,7 @@ class Clients {
   [[nodiscard]] const std::vector<std::shared_ptr<Seen>>& seen() const { return seen_; }
   [[nodiscard]] std::uint64_t succeeded() const { return succeeded_; }
   /// What of it a black-box check can judge: single keys, linearizable.
-  [[nodiscard]] History history() const;
+  [[nodiscard]] History history(const std::function<std::uint64_t(const Seen&)>& hint) const;
   [[nodiscard]] raft::GroupId group_of(const std::string& key);
 
  private:

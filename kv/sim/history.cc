@@ -100,10 +100,17 @@ class Search {
       if (operations_[i].invoked > first_end) break;
       if (here.done[i] == '0') first_end = std::min(first_end, operations_[i].returned);
     }
-    // Pushed last to first, so that the earliest is tried first.
-    for (std::size_t i = operations_.size(); i-- > 0;) {
+    std::vector<std::size_t> able;
+    for (std::size_t i = 0; i < operations_.size() && operations_[i].invoked <= first_end; ++i) {
+      if (here.done[i] == '0') able.push_back(i);
+    }
+    // Pushed last to first, so that the most likely is tried first.
+    std::stable_sort(able.begin(), able.end(), [this](std::size_t a, std::size_t b) {
+      return operations_[a].hint < operations_[b].hint;
+    });
+    for (std::size_t k = able.size(); k-- > 0;) {
+      const std::size_t i = able[k];
       const Operation& o = operations_[i];
-      if (here.done[i] == '1' || o.invoked > first_end) continue;
       std::uint64_t state = here.state;
       if (!apply(o, &state)) continue;
       Configuration next = here;

@@ -30,6 +30,8 @@ struct Operation {
   Time returned{0};
   bool unknown = false;  // of a write: it may have taken effect, at any time since, or never
   std::string what;      // for people
+  /// Where to look first: smaller ones are tried earlier. The verdict does not depend on it.
+  std::uint64_t hint = 0;
 };
 
 class History {

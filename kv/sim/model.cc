@@ -64,13 +64,18 @@ bool Model::executes(const Stamp& stamp, const Command& command,
     if (wanted != 0 && wanted != current_revision) met = false;
   }
   const std::pair session(command.session.client, command.session.sequence);
-  const bool again = session.first != 0 && executed_.contains(session);
+  const bool numbered = session.first != 0 && command.kind != CommandKind::kOpenSession;
+  const bool again = numbered && executed_.contains(session);
   const bool keyed_again =
       !command.idempotency_key.empty() && keyed_.contains(command.idempotency_key);
   bool executed = met && !again && !keyed_again;
   if (answer) {
     executed = !answer->error && !answer->replayed && answer->revision == stamp.revision;
-    if (executed && again) fail(index, "a command of a session was executed twice");
+    if (executed && again) {
+      fail(index, "command " + std::to_string(session.second) + " of session " +
+                      std::to_string(session.first) + " was executed twice, first at " +
+                      std::to_string(executed_.at(session)));
+    }
     if (executed && keyed_again) fail(index, "an idempotency key was executed twice");
     if (executed && !met) fail(index, "executed, though its condition does not hold");
     const bool refused = answer->error == Errc::kRevisionMismatch;
@@ -79,7 +84,7 @@ bool Model::executes(const Stamp& stamp, const Command& command,
       if (answer->revision != current_revision) fail(index, "a mismatch names a wrong revision");
     }
   }
-  if (session.first != 0 && (executed || !met)) executed_.insert(session);
+  if (numbered && (executed || !met)) executed_.emplace(session, index);
   if (!command.idempotency_key.empty() && (executed || !met))
     keyed_.insert(command.idempotency_key);
   return executed;

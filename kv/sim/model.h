@@ -55,8 +55,8 @@ class Model {
   std::map<Revision, raft::Index> revisions_;
   std::set<raft::Index> commands_;
   std::map<std::string, std::vector<raft::Index>> writes_;
-  std::set<std::pair<std::uint64_t, std::uint64_t>> executed_;  // (client, sequence)
-  std::set<std::string> keyed_;                                 // idempotency keys
+  std::map<std::pair<std::uint64_t, std::uint64_t>, raft::Index> executed_;  // (client, sequence)
+  std::set<std::string> keyed_;                                              // idempotency keys
   raft::Index last_ = 0;
   std::uint64_t effects_ = 0;
   std::vector<std::string> failures_;

@@ -112,24 +112,40 @@ void Nemesis::heal(const std::set<NodeId>& core) {
     world_.disarm(id);
     world_.disk(id).clear_faults();
     world_.disk(id).set_capacity(0);
-    disk_troubled_.erase(id);
+
     world_.slow_down(id, World::Part::kAll, 1);
     world_.set_clock_rate(id, 0);
     if (!world_.running(id) && !dead_.contains(id)) start(id);
   }
 }
 
-void Nemesis::break_for_good(const std::set<NodeId>& core) {
+bool Nemesis::break_for_good(const std::set<NodeId>& core) {
   raft::Random random = world_.random("plight");
+  const bool uniform = chance(random, 500);
   for (NodeId id = 1; id <= world_.nodes(); ++id) {
     if (core.contains(id)) continue;
+    // Some links of it work, some only one way; it may shout and not hear, or hear and not speak.
+    const bool mute = chance(random, 500);
+    const bool deaf = chance(random, 500);
     for (const NodeId other : core) {
-      // Some links of it work, some only one way; it may shout and not hear, or hear and not speak.
-      if (chance(random, 400)) world_.network().cut(id, other);
-      if (chance(random, 400)) world_.network().cut(other, id);
+      if (uniform) {
+        link(id, other, mute, deaf);
+        world_.network().refuse(id, false);
+      }
+      if (!uniform && chance(random, 300)) world_.network().cut(id, other);
+      if (!uniform && chance(random, 300)) world_.network().cut(other, id);
     }
     if (world_.running(id) && chance(random, 250)) world_.crash(id, CrashKind::kPower);
   }
+  return uniform;
+}
+
+void Nemesis::link(NodeId from, NodeId to, bool mute, bool deaf) {
+  Network& network = world_.network();
+  network.unclog(from, to);
+  network.unclog(to, from);
+  mute ? network.cut(from, to) : network.heal(from, to);
+  deaf ? network.cut(to, from) : network.heal(to, from);
 }
 
 // --- an operator ---------------------------------------------------------------------------------
@@ -137,8 +153,7 @@ void Nemesis::break_for_good(const std::set<NodeId>& core) {
 void Nemesis::on_node(const NodeEvent& event) {
   switch (event.kind) {
     case NodeEvent::Kind::kStarted:
-      world_.allow_failure(event.node,
-                           disk_troubled_.contains(event.node) || damaged_.contains(event.node));
+      world_.allow_failure(event.node, disk_troubled(event.node) || damaged_.contains(event.node));
       break;
     case NodeEvent::Kind::kCrashed:
       stopping_.erase(event.node);

@@ -33,8 +33,9 @@ class Nemesis final : public Observer {
   /// Everything that hurts `core` or its links ends, and its nodes run; the rest stays as it is.
   /// What is damaged is no part of it.
   void heal(const std::set<NodeId>& core);
-  /// Leaves nodes outside the core in a lasting plight.
-  void break_for_good(const std::set<NodeId>& core);
+  /// Leaves nodes outside the core in a lasting plight. True: in the same one towards each of the
+  /// core, so that none of them can lead whom a part of the core does not hear.
+  bool break_for_good(const std::set<NodeId>& core);
 
   [[nodiscard]] const std::map<Fault, std::uint64_t>& fired() const { return fired_; }
   [[nodiscard]] const std::set<NodeId>& damaged() const { return damaged_; }
@@ -57,11 +58,16 @@ class Nemesis final : public Observer {
   [[nodiscard]] NodeId victim(raft::Random& random) const;
   [[nodiscard]] std::optional<NodeId> running_victim(raft::Random& random) const;
   [[nodiscard]] Time span(raft::Random& random, Time low, Time high) const;
+  void link(NodeId from, NodeId to, bool mute, bool deaf);
   std::uint64_t told(Fault fault, NodeId node, std::string_view detail);
   void told_end(Fault fault, std::uint64_t which, NodeId node);
   /// Undoes a lasting fault after a while, unless heal() or a broken core came first.
   void undo_later(Fault fault, NodeId node, Time after, std::string_view detail,
                   std::function<void()> undo);
+  [[nodiscard]] bool disk_troubled(NodeId node) const {
+    const auto at = disk_troubles_.find(node);
+    return at != disk_troubles_.end() && at->second > 0;
+  }
   [[nodiscard]] bool spares(NodeId node) const { return !ended_ || core_.contains(node); }
 
   // nemesis_network.cc
@@ -100,9 +106,9 @@ class Nemesis final : public Observer {
   bool ended_ = false;
   std::set<NodeId> core_;
   std::set<NodeId> damaged_;
-  std::set<NodeId> dead_;           // damaged so that they don't start any more
-  std::set<NodeId> disk_troubled_;  // a call of theirs may fail just now
-  std::set<NodeId> starting_;       // start_later is under way
+  std::set<NodeId> dead_;                // damaged so that they don't start any more
+  std::map<NodeId, int> disk_troubles_;  // reasons why a call of theirs may fail just now
+  std::set<NodeId> starting_;            // start_later is under way
   std::set<NodeId> stopping_;
 
   /// What a disk held earlier, for stale and rolled-back ones.

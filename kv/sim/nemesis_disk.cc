@@ -38,13 +38,13 @@ bool Nemesis::strike_disk(Fault fault, raft::Random& random) {
       world_.hang_disk(node, span(random, Time(200'000), Time(4'000'000)));
       return true;
     case Fault::kDiskFull: {
-      disk_troubled_.insert(node);
+      ++disk_troubles_[node];
       world_.allow_failure(node);
       world_.disk(node).set_capacity(world_.disk(node).used_bytes() + random.between(1, 30'000));
       undo_later(fault, node, span(random, Time(100'000), Time(3'000'000)), "no space",
                  [this, node] {
                    world_.disk(node).set_capacity(0);
-                   disk_troubled_.erase(node);
+                   --disk_troubles_[node];
                  });
       return true;
     }
@@ -55,7 +55,7 @@ bool Nemesis::strike_disk(Fault fault, raft::Random& random) {
 
 bool Nemesis::fail_calls(Fault fault, NodeId node, raft::Random& random) {
   wal::MemoryFileSystem& disk = world_.disk(node);
-  disk_troubled_.insert(node);
+  ++disk_troubles_[node];
   world_.allow_failure(node);
   const std::uint64_t kth = random.between(1, 12);
   const bool sticky = chance(random, 300);
@@ -79,7 +79,7 @@ bool Nemesis::fail_calls(Fault fault, NodeId node, raft::Random& random) {
     world_.disk(node).clear_faults();
     world_.disk(node).drop_on_failed_sync(true);
     // A fenced node waits for its restart: only that is the end of its trouble.
-    world_.at(world_.now() + Time(1'000'000), [this, node] { disk_troubled_.erase(node); });
+    world_.at(world_.now() + Time(1'000'000), [this, node] { --disk_troubles_[node]; });
   });
   return true;
 }
@@ -117,7 +117,7 @@ bool Nemesis::rot(NodeId node, Fault fault, raft::Random& random) {
     return false;
   }
   // Only bytes that stood there before those syncs: what follows them proves that they were.
-  const wal::MemoryFileSystem::Image now = disk.durable_image();
+  const wal::MemoryFileSystem::Image now = disk.image();
   std::vector<std::string> paths;
   for (const auto& [path, bytes] : now.files) {
     const auto then = old->second.image.files.find(path);

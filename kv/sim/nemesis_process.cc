@@ -96,7 +96,7 @@ void Nemesis::start_later(NodeId node, Time after) {
 
 void Nemesis::start(NodeId node) {
   if (world_.running(node) || dead_.contains(node)) return;
-  world_.allow_failure(node, disk_troubled_.contains(node) || damaged_.contains(node));
+  world_.allow_failure(node, disk_troubled(node) || damaged_.contains(node));
   const auto started = world_.start(node);
   if (started) return;
   const Error& error = started.error();
@@ -107,7 +107,7 @@ void Nemesis::start(NodeId node) {
     return;
   }
   const bool disk = error.code == Errc::kIo || error.code == Errc::kDiskFull;
-  if (!disk || !disk_troubled_.contains(node)) {
+  if (!disk || !disk_troubled(node)) {
     world_.fail("START: node " + std::to_string(node) + ": " + error.message());
     return;
   }

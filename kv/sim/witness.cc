@@ -133,6 +133,17 @@ class Judge {
 
 }  // namespace
 
+std::uint64_t place_of(const Seen& seen, const Model& model) {
+  const bool writes = seen.kind >= Kind::kPut && seen.kind <= Kind::kRemove;
+  if (seen.outcome == Outcome::kMismatch) return seen.commit_at_begin * 2 + 1;
+  if (!seen.value.empty()) {
+    const auto at = model.writes_of(seen.value);
+    return at.empty() ? UINT64_MAX : at.front() * 2;
+  }
+  if (seen.outcome == Outcome::kUnknown) return UINT64_MAX;
+  return model.index_of(seen.revision) * 2 + (writes ? 0 : 1);
+}
+
 WitnessVerdict judge_calls(const std::vector<std::shared_ptr<Seen>>& calls,
                            const std::map<raft::GroupId, Model>& models, std::uint32_t partitions) {
   WitnessVerdict verdict;

@@ -18,6 +18,9 @@ struct WitnessVerdict {
   std::uint64_t judged = 0;
 };
 
+/// Where in the log a call took place, for the order in which a search tries them.
+[[nodiscard]] std::uint64_t place_of(const Seen& seen, const Model& model);
+
 [[nodiscard]] WitnessVerdict judge_calls(const std::vector<std::shared_ptr<Seen>>& calls,
                                          const std::map<raft::GroupId, Model>& models,
                                          std::uint32_t partitions);
