@@ -50,7 +50,7 @@ bool decode(schema::RaftMessage::Body::Append::Reader from, raft::Body& to) {
 
 bool decode(schema::RaftMessage::Body::AppendReply::Reader from, raft::Body& to) {
   const raft::AppendReply m{from.getRejected(), from.getIndex(), from.getHintIndex(),
-                            from.getHintTerm()};
+                            from.getHintTerm(), from.getNeedsSnapshot()};
   to = m;
   return ordinal(m.index) && ordinal(m.hint_index) && ordinal(m.hint_term);
 }

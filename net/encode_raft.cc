@@ -49,6 +49,7 @@ void fill(const raft::AppendReply& from, Builder body) {
   to.setIndex(from.index);
   to.setHintIndex(from.hint_index);
   to.setHintTerm(from.hint_term);
+  to.setNeedsSnapshot(from.needs_snapshot);
 }
 
 void fill(const raft::Heartbeat& from, Builder body) {

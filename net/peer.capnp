@@ -94,6 +94,7 @@ struct RaftMessage {
       index @14 :UInt64;
       hintIndex @15 :UInt64;
       hintTerm @16 :UInt64;
+      needsSnapshot @24 :Bool;
     }
     heartbeat :group {
       commit @17 :UInt64;

@@ -1,16 +1,19 @@
 // Stable byte form of a configuration; the format is told in raft/README.md.
+#include <algorithm>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "raft/core.h"
+#include "raft/quorum.h"
 
 namespace cairn::raft {
 
 namespace {
 
 constexpr char kVersion = 1;
-constexpr std::size_t kMembersMax = 4096;  // per list; far beyond use, bounds what is decoded
+constexpr std::size_t kListMax = 4096;  // far beyond use, bounds what is decoded
 
 template <typename Int>
 void put(std::string& out, Int value, std::size_t bytes) {
@@ -40,7 +43,7 @@ class Reader {
 
   bool take_list(std::vector<NodeId>& ids) {
     std::uint64_t count = 0;
-    if (!take(count, 4) || count > kMembersMax || count * 8 > bytes_.size()) return false;
+    if (!take(count, 4) || count > kListMax || count * 8 > bytes_.size()) return false;
     NodeId previous = kNobody;
     for (std::uint64_t i = 0; i < count; ++i) {
       NodeId id = kNobody;
@@ -56,7 +59,23 @@ class Reader {
   std::string_view bytes_;
 };
 
+bool rising(const std::vector<NodeId>& ids) {
+  return (ids.empty() || ids.front() != kNobody) &&
+         std::adjacent_find(ids.begin(), ids.end(), std::greater_equal<>()) == ids.end();
+}
+
 }  // namespace
+
+bool is_legal(const Configuration& config) {
+  const auto& [voters, outgoing, learners] = config;
+  if (voters.empty() || voters.size() + outgoing.size() + learners.size() > kMembersMax) {
+    return false;
+  }
+  if (!rising(voters) || !rising(outgoing) || !rising(learners)) return false;
+  // A voter on its way to being a learner is both outgoing and learner.
+  return std::none_of(learners.begin(), learners.end(),
+                      [&](NodeId id) { return contains(config.voters, id); });
+}
 
 std::string encode_configuration(const Configuration& config) {
   std::string out;

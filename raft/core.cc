@@ -17,9 +17,13 @@ void check_options(const CoreOptions& o) {
   require(o.inflight_messages_max >= 1, "options: inflight_messages_max is 0");
 }
 
-void check_sorted(const std::vector<NodeId>& ids) {
-  require(std::adjacent_find(ids.begin(), ids.end(), std::greater_equal<>()) == ids.end(),
-          "configuration: not sorted, or twice the same member");
+void check_configs(const Restored& r) {
+  require(is_empty(r.config) || is_legal(r.config), "restored: an illegal configuration");
+  require(r.config_index <= r.applied, "restored: configuration past what is applied");
+  for (const ConfigEntry& entry : r.config_entries) {
+    require(is_legal(entry.config), "restored: an illegal configuration in the log");
+    require(entry.index <= r.last_index, "restored: configuration past the log");
+  }
 }
 
 }  // namespace
@@ -28,7 +32,8 @@ Core::Impl::Impl(const CoreOptions& options, Restored restored)
     : options_(options),
       id_(options.id),
       random_(options.seed * 0x2545f4914f6cdd1dull + options.id),
-      config_(std::move(restored.config)),
+      configs_(restored.config_index, restored.config, restored.config_entries),
+      config_(configs_.effective().config),
       term_(restored.hard_state.term),
       vote_(restored.hard_state.vote),
       handed_hard_(restored.hard_state),
@@ -37,9 +42,7 @@ Core::Impl::Impl(const CoreOptions& options, Restored restored)
            std::move(restored.tail)),
       applied_(restored.applied) {
   check_options(options_);
-  check_sorted(config_.voters);
-  check_sorted(config_.voters_outgoing);
-  check_sorted(config_.learners);
+  check_configs(restored);
   require(restored.start_index <= applied_ && applied_ <= restored.last_index,
           "restored: applied is outside the log");
   require(restored.last_term <= term_, "restored: log is newer than the term");
@@ -62,6 +65,7 @@ void Core::Impl::tick() {
     check_quorum_contact();
   }
   if (role_ == Role::kLeader) {
+    tick_transfer();
     tick_followers();
   } else {
     tick_election();
@@ -91,9 +95,14 @@ Status Core::Impl::status() const {
   s.applied = applied_;
   s.own_term_committed = role_ == Role::kLeader && commit_ >= own_first_;
   s.config = config_;
+  s.config_index = configs_.effective().index;
+  if (const ConfigEntry* committed = configs_.at(commit_)) {
+    s.committed_config = committed->config;
+    s.committed_config_index = committed->index;
+  }
+  s.transferee = transferee_;
   for (const Progress& p : followers_) {
-    bool active = now_ - p.last_active <= static_cast<std::uint64_t>(options_.election_ticks_max);
-    s.peers.push_back(PeerStatus{p.id, p.learner, p.state, p.match, p.next, active});
+    s.peers.push_back(PeerStatus{p.id, p.learner, p.state, p.match, p.next, heard_lately(p)});
   }
   return s;
 }
@@ -113,6 +122,12 @@ void Core::step(Message message) {
 Proposed Core::propose(std::vector<std::shared_ptr<const std::string>> payloads) {
   return impl_->propose(std::move(payloads));
 }
+Changed Core::change_membership(const Configuration& wanted) {
+  return impl_->change_membership(wanted);
+}
+TransferOutcome Core::transfer_leadership(NodeId to) {
+  return impl_->transfer_leadership(to);
+}
 ReadOutcome Core::read_index(std::uint64_t request) {
   return impl_->read_index(request);
 }
@@ -125,8 +140,8 @@ void Core::applied(Index index) {
 void Core::log_read(const LogRead& read, std::vector<Entry> entries) {
   impl_->log_read(read, std::move(entries));
 }
-void Core::compacted(Index index) {
-  impl_->compacted(index);
+void Core::compacted(Index index, Term term) {
+  impl_->compacted(index, term);
 }
 bool Core::wants_snapshot(NodeId from, Term term, const SnapshotMeta& meta) {
   return impl_->wants_snapshot(from, term, meta);
@@ -169,6 +184,13 @@ Index Core::commit() const {
 }
 Index Core::last_index() const {
   return impl_->log_.last();
+}
+const Configuration& Core::config() const {
+  return impl_->config_;
+}
+std::optional<ConfigEntry> Core::config_at(Index index) const {
+  const ConfigEntry* entry = index <= impl_->log_.last() ? impl_->configs_.at(index) : nullptr;
+  return entry == nullptr ? std::nullopt : std::optional<ConfigEntry>(*entry);
 }
 std::optional<Term> Core::term_at(Index index) const {
   return impl_->log_.term_at(index);

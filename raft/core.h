@@ -32,11 +32,21 @@ struct CoreOptions {
   std::size_t pending_reads_max = 1 << 16;
 };
 
-/// What the host found on disk. A fresh group has a configuration and nothing else.
+/// A configuration and the index of the entry that brought it.
+struct ConfigEntry {
+  Index index = 0;
+  Configuration config;
+  friend bool operator==(const ConfigEntry&, const ConfigEntry&) = default;
+};
+
+/// What the host found on disk. A fresh group has a configuration and nothing else; a member that
+/// is to join has not even that: it takes no entries, but asks for a snapshot that names it.
 struct Restored {
   HardState hard_state;
-  Configuration config;   // as of the last entry of the log (its newest kConfig entry, or start)
-  Index start_index = 0;  // the log begins after this one: compacted or snapshot
+  Configuration config;    // as of some index that is committed, like start_index or `applied`
+  Index config_index = 0;  // that one, or the configuration's own; <= applied
+  std::vector<ConfigEntry> config_entries;  // all that the log holds past config_index, in order
+  Index start_index = 0;                    // the log begins after this one: compacted or snapshot
   Term start_term = 0;
   Index last_index = 0;  // last durable entry; == start_index: log empty
   Term last_term = 0;
@@ -48,15 +58,43 @@ enum class Role { kFollower, kPreCandidate, kCandidate, kLeader, kLearner };
 
 enum class ProposeOutcome {
   kAccepted,
-  kNotLeader,   // ask Status::leader
-  kOverloaded,  // too many uncommitted bytes; retry later
-  kFailed,      // the core was stopped by resign(forever)
+  kNotLeader,     // ask Status::leader
+  kOverloaded,    // too many uncommitted bytes; retry later
+  kFailed,        // the core was stopped by resign(forever)
+  kTransferring,  // leadership is being handed over; ends within one election timeout
 };
 
 struct Proposed {
   ProposeOutcome outcome = ProposeOutcome::kNotLeader;
   Index first = 0;  // of the entries made, when accepted; they are contiguous
   Term term = 0;
+};
+
+enum class ChangeOutcome {
+  kAccepted,     // its entry is in the log; joint ones are left by whoever leads then
+  kNotLeader,    // ask Status::leader
+  kNotReady,     // nothing of the own term is committed yet, or leadership is being handed over
+  kUnderWay,     // an earlier change is not committed, or a joint configuration not left
+  kNotCaughtUp,  // `node` shall vote, and is no learner that holds what is committed
+  kNoQuorum,     // of the wanted voters too few were heard lately
+  kInvalid,      // no voters, one twice, voter and learner at once, too many, or joint already
+  kUnchanged,
+  kFailed,  // the core was stopped by resign(forever)
+};
+
+struct Changed {
+  ChangeOutcome outcome = ChangeOutcome::kNotLeader;
+  Index index = 0;        // of the entry, when accepted
+  NodeId node = kNobody;  // kNotCaughtUp: who
+};
+
+enum class TransferOutcome {
+  kStarted,    // ends by a change of leader, or by kTransferFailed within one election timeout
+  kNotLeader,  // ask Status::leader
+  kNotVoter,
+  kUnderWay,  // another transfer is
+  kAlready,   // it leads
+  kFailed,    // the core was stopped by resign(forever)
 };
 
 enum class ReadOutcome {
@@ -82,7 +120,11 @@ struct Status {
   NodeId leader = kNobody;
   Index start = 0, last = 0, durable = 0, commit = 0, applied = 0;
   bool own_term_committed = false;  // leader: an entry of its own term is committed
-  Configuration config;
+  Configuration config;             // in force: the newest of the log, committed or not
+  Index config_index = 0;
+  Configuration committed_config;
+  Index committed_config_index = 0;
+  NodeId transferee = kNobody;    // leader: who shall take over
   std::vector<PeerStatus> peers;  // leader only, sorted by id
 };
 
@@ -103,6 +145,15 @@ class Core {
   /// Leader: appends the payloads, in order, as entries of this term; all or none.
   [[nodiscard]] Proposed propose(std::vector<std::shared_ptr<const std::string>> payloads);
 
+  /// Leader: moves the group to these voters and learners (in any order; no outgoing ones). What
+  /// changes learners alone is one entry; voters change by a joint configuration (4.3), which the
+  /// leader of the day leaves by itself. New voters must be learners that have caught up.
+  [[nodiscard]] Changed change_membership(const Configuration& wanted);
+
+  /// Leader: hands over to `to` once it holds the whole log (3.10). Proposals are refused
+  /// meanwhile.
+  [[nodiscard]] TransferOutcome transfer_leadership(NodeId to);
+
   /// Asks for an index to read at, linearizable with respect to now. Leader: shares the next
   /// heartbeat round with all reads that wait. Follower: asks the leader. `request` must be new.
   [[nodiscard]] ReadOutcome read_index(std::uint64_t request);
@@ -117,8 +168,9 @@ class Core {
   /// (a follower then gets a snapshot). A late answer for another state is ignored.
   void log_read(const LogRead& read, std::vector<Entry> entries);
 
-  /// The host has dropped the log up to and with `index` (<= applied): later entries remain.
-  void compacted(Index index);
+  /// The host has dropped the log up to and with entry (index, term), index <= applied: later
+  /// entries remain.
+  void compacted(Index index, Term term);
 
   /// Would a snapshot at `meta` offered by a leader of `term` move this member forward? Counts as
   /// word from that leader. Call it before streaming in, and before installing.
@@ -152,6 +204,10 @@ class Core {
   [[nodiscard]] NodeId leader() const;
   [[nodiscard]] Index commit() const;
   [[nodiscard]] Index last_index() const;
+  [[nodiscard]] const Configuration& config() const;  // in force
+  /// The configuration in force at `index` (with the index of its own entry, or a later one that
+  /// is committed); none if that is before all that is known.
+  [[nodiscard]] std::optional<ConfigEntry> config_at(Index index) const;
   /// Term of entry `index` if the core still holds it in memory.
   [[nodiscard]] std::optional<Term> term_at(Index index) const;
 
@@ -160,6 +216,13 @@ class Core {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// Most members of a configuration, in all its lists.
+inline constexpr std::size_t kMembersMax = 1024;
+
+/// May it stand in a log? Some voters, nobody twice in a list, learners and (new) voters distinct,
+/// not too many.
+[[nodiscard]] bool is_legal(const Configuration& config);
 
 /// Stable byte form of a configuration, for kConfig entries, the WAL and snapshots; the decoder
 /// refuses anything malformed (unsorted, duplicate, oversized).

@@ -24,6 +24,17 @@ std::string entries_text(const std::vector<Entry>& entries) {
   return out + "]";
 }
 
+std::string list_text(const char* name, const std::vector<NodeId>& ids) {
+  std::string out = name;
+  for (NodeId id : ids) out += " " + num(id);
+  return out;
+}
+
+std::string config_text(const Entry& entry) {
+  const auto config = entry.data ? decode_configuration(*entry.data) : std::nullopt;
+  return config ? " (" + describe(*config) + ")" : "";
+}
+
 std::string body_text(const VoteRequest& m) {
   return std::string(m.pre_vote ? "pre-vote?" : "vote?") + " last " +
          at(m.last_index, m.last_term) + (m.leader_transfer ? " transfer" : "");
@@ -40,6 +51,7 @@ std::string body_text(const AppendRequest& m) {
 
 std::string body_text(const AppendReply& m) {
   if (!m.rejected) return "ack " + num(m.index);
+  if (m.needs_snapshot) return "reject " + num(m.index) + " needs a snapshot";
   return "reject " + num(m.index) + " hint " + at(m.hint_index, m.hint_term);
 }
 
@@ -60,12 +72,6 @@ std::string body_text(const ReadIndexReply& m) {
 }
 std::string body_text(const TimeoutNow&) {
   return "timeout now";
-}
-
-std::string list_text(const char* name, const std::vector<NodeId>& ids) {
-  std::string out = name;
-  for (NodeId id : ids) out += " " + num(id);
-  return out;
 }
 
 }  // namespace
@@ -101,7 +107,7 @@ const char* describe(PeerStatus::State state) {
 std::string describe(const Entry& entry) {
   std::string out = at(entry.index, entry.term);
   if (entry.kind == EntryKind::kNoop) return out + " noop";
-  if (entry.kind == EntryKind::kConfig) return out + " config";
+  if (entry.kind == EntryKind::kConfig) return out + " config" + config_text(entry);
   return out + " \"" + (entry.data ? *entry.data : "") + "\"";
 }
 
@@ -132,6 +138,10 @@ std::string describe(const Event& event) {
       return "stepped down" + term;
     case Event::Kind::kMessageRejected:
       return "message rejected from " + num(event.peer);
+    case Event::Kind::kConfigChanged:
+      return "configuration changed" + term;
+    case Event::Kind::kTransferFailed:
+      return "transfer to " + num(event.peer) + " failed" + term;
   }
   return "?";
 }

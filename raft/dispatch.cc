@@ -30,12 +30,14 @@ void Core::Impl::step(Message message) {
     event(Event::Kind::kMessageRejected, message.from);
     return;
   }
-  if (admit(message)) dispatch(message);
+  if (of_a_member(message) && admit(message)) dispatch(message);
 }
 
 bool Core::Impl::admit(const Message& message) {
   if (const auto* request = std::get_if<VoteRequest>(&message.body)) {
-    if (!promotable()) return false;  // learners have no vote and are not disturbed
+    // Learners answer too: one may have been made a voter by an entry that it does not hold yet.
+    // A member without a configuration has no say at all: it never held anything.
+    if (is_empty(config_)) return false;
     // While a leader is heard nobody else is wanted (dissertation 4.2.3 and 9.6): this is what
     // keeps a returning, or half-deaf, member from deposing a good leader.
     if (message.term > term_ && !request->leader_transfer && hears_leader()) return false;

@@ -23,14 +23,8 @@ void Core::Impl::leader_unreachable() {
 
 void Core::Impl::check_quorum_contact() {
   if (!options_.check_quorum) return;
-  const auto patience = static_cast<std::uint64_t>(options_.election_ticks_max);
-  bool in_contact = quorum_present(config_, [&](NodeId id) {
-    if (id == id_) return true;
-    const Progress* peer = progress_of(id);
-    return peer != nullptr && now_ - peer->last_active <= patience;
-  });
   // From here on it is silent, so that its followers look for a leader that hears them (R9).
-  if (!in_contact) step_down();
+  if (!heard_quorum_of(config_)) step_down();
 }
 
 void Core::Impl::want_campaign(bool transfer) {
@@ -132,14 +126,14 @@ void Core::Impl::on_vote_reply(const Message& message, const VoteReply& reply) {
 
 void Core::Impl::on_timeout_now(const Message& message) {
   if (!promotable() || role_ == Role::kLeader || message.term != term_) return;
-  if (leader_ != message.from && leader_ != kNobody) return;
+  if (leader_ != message.from && leader_ != kNobody) return;  // a term has one leader
   want_campaign(/*transfer=*/true);
 }
 
 NodeId Core::Impl::best_successor() const {
   const Progress* best = nullptr;
   for (const Progress& peer : followers_) {
-    if (peer.learner) continue;
+    if (!contains(config_.voters, peer.id)) continue;
     if (now_ - peer.last_active > static_cast<std::uint64_t>(options_.election_ticks_min)) continue;
     if (best == nullptr || peer.match > best->match) best = &peer;
   }
@@ -154,11 +148,7 @@ void Core::Impl::step_down() {
 void Core::Impl::resign(bool forever) {
   if (stopped_) return;
   if (role_ == Role::kLeader) {
-    NodeId successor = best_successor();
-    if (successor != kNobody) {
-      feed_followers();  // it should have all of our log when it reads the next message
-      send(successor, TimeoutNow{});
-    }
+    hand_over();
     step_down();
   } else if (role_ == Role::kCandidate || role_ == Role::kPreCandidate) {
     become_follower(term_, kNobody);

@@ -24,6 +24,10 @@ bool Core::Impl::follow(NodeId from) {
 void Core::Impl::on_append_request(const Message& message, AppendRequest& request) {
   if (!follow(message.from)) return;
   const Index prev = request.prev_index;
+  if (is_empty(config_)) {  // never through old configurations: it begins with a snapshot
+    send(message.from, AppendReply{true, prev, 0, 0, true});
+    return;
+  }
   if (prev > log_.last()) {
     reject_append(message, request);
     return;
@@ -44,9 +48,9 @@ void Core::Impl::on_append_request(const Message& message, AppendRequest& reques
   if (first < request.entries.size()) {
     offered_.reset();
     const Index from = request.entries[first].index;
-    if (from <= log_.last()) log_.truncate_from(from);
+    if (from <= log_.last()) truncate_log(from);
     for (std::size_t i = first; i < request.entries.size(); ++i) {
-      log_.append(std::move(request.entries[i]));
+      append_to_log(std::move(request.entries[i]));
     }
   }
   verified_ = std::max({verified_, last_new, commit_});
@@ -89,7 +93,10 @@ void Core::Impl::on_heartbeat(const Message& message, const Heartbeat& heartbeat
 }
 
 void Core::Impl::commit_to(Index index) {
-  commit_ = std::max(commit_, index);
+  if (index <= commit_) return;
+  commit_ = index;
+  // Who is removed by an entry that is committed now has no vote any more.
+  if (role_ == Role::kFollower || role_ == Role::kLearner) role_ = passive_role();
 }
 
 void Core::Impl::acknowledge(NodeId leader, Index index) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "raft/check.h"
+#include "raft/config_log.h"
 #include "raft/core.h"
 #include "raft/log.h"
 #include "raft/progress.h"
@@ -45,6 +46,7 @@ struct Core::Impl {
 
   // --- validate.cc: hostile bytes end here
   bool well_formed(const Message& message) const;
+  bool of_a_member(const Message& message) const;
 
   // --- dispatch.cc: what holds for every message: sender, shape, term
   void step(Message message);
@@ -78,6 +80,25 @@ struct Core::Impl {
   void resign(bool forever);
   void step_down();
   NodeId best_successor() const;
+
+  // --- membership.cc
+  Changed change_membership(Configuration wanted);
+  NodeId not_caught_up(const Configuration& wanted);
+  bool heard_lately(const Progress& peer) const;
+  bool heard_quorum_of(const Configuration& config);
+  Index append_config(Configuration config);
+  void config_changed();
+  void renew_followers();
+  void go_on_with_change();
+  void truncate_log(Index index);
+  void append_to_log(Entry entry);
+
+  // --- transfer.cc
+  TransferOutcome transfer_leadership(NodeId to);
+  void urge_transferee();
+  void tick_transfer();
+  void end_transfer();
+  void hand_over();
 
   // --- replicate.cc: the leader's side
   Proposed propose(std::vector<std::shared_ptr<const std::string>> payloads);
@@ -124,12 +145,13 @@ struct Core::Impl {
 
   // --- snapshot.cc: snapshots, and entries read back from the host's log
   void need_snapshot(Progress& peer);
+  void on_snapshot_asked(Progress& peer);
   void request_log(Progress& peer);
   void log_read(const LogRead& read, std::vector<Entry> entries);
   void log_read_for_peer(const LogRead& read, std::vector<Entry> entries);
   void log_read_for_apply(std::vector<Entry> entries);
   bool trustworthy(const LogRead& read, const std::vector<Entry>& entries) const;
-  void compacted(Index index);
+  void compacted(Index index, Term term);
   bool wants_snapshot(NodeId from, Term term, const SnapshotMeta& meta);
   void snapshot_installed(NodeId from, const SnapshotMeta& meta);
   void snapshot_sent(NodeId id, bool ok, Index index);
@@ -161,8 +183,9 @@ struct Core::Impl {
   const CoreOptions options_;
   const NodeId id_;
   Random random_;
-  Configuration config_;
-  std::vector<NodeId> peers_;  // all members but this one, sorted
+  ConfigLog configs_;
+  Configuration config_;       // the effective one of configs_
+  std::vector<NodeId> peers_;  // all its members but this one, sorted
 
   // Persistent (figure 2); `durable_hard_` is what the host has confirmed.
   Term term_ = 0;
@@ -192,8 +215,12 @@ struct Core::Impl {
   enum class Wanted { kNone, kCampaign, kTransfer } wanted_ = Wanted::kNone;  // waits for the disk
 
   // Leader.
-  std::vector<Progress> followers_;                        // sorted by id
-  Index own_first_ = 0;                                    // the no-op of this term
+  std::vector<Progress> followers_;  // sorted by id
+  Index own_first_ = 0;              // the no-op of this term
+  Index commit_earlier_ = 0;         // as it was a heartbeat or two ago
+  Index commit_sample_ = 0;          // the next commit_earlier_
+  NodeId transferee_ = kNobody;      // who shall take over
+  std::uint64_t transfer_deadline_ = 0;
   std::deque<std::pair<Index, std::size_t>> uncommitted_;  // last index, bytes of each proposal
   std::size_t uncommitted_bytes_ = 0;
   bool feed_due_ = false;  // something happened that may let appends go

@@ -23,7 +23,11 @@ void Core::Impl::check_state() const {
   require(leads || followers_.empty(), "progress without leadership");
   require(leads || rounds_.empty(), "read rounds without leadership");
   require(!leads || batches_.empty(), "a leader asks for reads");
-  require(role_ == passive_role() || is_voter(config_, id_), "role of a voter without vote");
+  require(role_ == passive_role() || leads || configs_.votes_since(commit_, id_),
+          "role of a voter without vote");
+  require(config_ == configs_.effective().config, "another configuration than the log's");
+  require(configs_.effective().index <= log_.last(), "a configuration past the log");
+  require(leads || transferee_ == kNobody, "a transfer without leadership");
   require(role_ != Role::kCandidate || vote_ == id_, "candidate without its own vote");
   require(!leads || vote_ == id_, "leader without its own vote");
   if (leads) {
@@ -36,7 +40,9 @@ void Core::Impl::check_state() const {
   for (const ReadBatch& batch : batches_) pending += batch.reads.size();
   require(pending == reads_pending_, "pending reads miscounted");
 
+  require(!leads || followers_.size() == peers_.size(), "followers are not the members");
   for (const Progress& peer : followers_) {
+    require(contains(peers_, peer.id), "progress of a stranger");
     require(peer.match < peer.next, "match not below next");
     require(peer.next <= log_.last() + 1, "next past the log");
     require(peer.state == Progress::State::kReplicate || peer.inflights.empty(),

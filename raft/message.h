@@ -33,12 +33,14 @@ struct AppendRequest {
 
 /// `rejected`: `index` repeats the request's prev_index and (hint_index, hint_term) is the largest
 /// entry of the follower's log that could still match. Otherwise `index` is the highest index now
-/// *durable* on the follower and known to match the leader's log.
+/// *durable* on the follower and known to match the leader's log. `needs_snapshot`: rejected by a
+/// member without a configuration, which begins with a snapshot.
 struct AppendReply {
   bool rejected = false;
   Index index = 0;
   Index hint_index = 0;
   Term hint_term = 0;
+  bool needs_snapshot = false;
 };
 
 /// Keeps followers quiet, carries the commit index (never past what the follower is known to
@@ -63,8 +65,7 @@ struct ReadIndexReply {
   Index index = 0;
 };
 
-/// "Start an election at once" (3.10). A leader that stops says it to its best follower; the
-/// orderly transfer that waits for the target to catch up comes with leader transfer.
+/// "Start an election at once" (3.10): a leader says it to the one that shall take over.
 struct TimeoutNow {};
 
 using Body = std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, Heartbeat,

@@ -43,6 +43,11 @@ void Core::Impl::persisted(PersistToken token) {
 void Core::Impl::applied(Index index) {
   require(index <= handing_, "applied what was not handed out");
   applied_ = std::max(applied_, index);
+  for (Progress& peer : followers_) {
+    if (!peer.snapshot_due || applied_ < peer.member_since) continue;
+    peer.snapshot_due = false;
+    need_snapshot(peer);
+  }
   while (!unapplied_.empty() && unapplied_.front().first <= index) {
     unapplied_bytes_ -= unapplied_.front().second;
     unapplied_.pop_front();

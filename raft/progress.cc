@@ -33,7 +33,7 @@ void Inflights::clear() {
 }
 
 bool Progress::may_send() const {
-  if (reading_from != 0) return false;
+  if (reading_from != 0 || snapshot_due) return false;
   switch (state) {
     case State::kProbe:
       return !probe_sent;
@@ -61,6 +61,7 @@ void Progress::become_probe(Index next_index, bool bare) {
   state = State::kProbe;
   next = std::max(next_index, match + 1);
   probe_sent = false;
+  snapshot_due = false;
   probe_bare = bare;
   reading_from = 0;
   waited = 0;
@@ -71,6 +72,7 @@ void Progress::become_replicate() {
   state = State::kReplicate;
   next = match + 1;
   probe_sent = false;
+  snapshot_due = false;
   probe_bare = false;
   reading_from = 0;
   waited = 0;
@@ -80,6 +82,7 @@ void Progress::become_replicate() {
 void Progress::become_snapshot() {
   state = State::kSnapshot;
   stream_ended = false;
+  snapshot_due = false;
   probe_sent = false;
   reading_from = 0;
   waited = 0;

@@ -60,6 +60,8 @@ struct Progress {
 
   bool probe_sent = false;    // kProbe: wait for the answer
   bool probe_bare = false;    // kProbe: ask without entries, the guess may be wrong
+  Index member_since = 0;     // every configuration from here on names it
+  bool snapshot_due = false;  // wanted, but ours would not name it yet
   bool stream_ended = false;  // kSnapshot: failed; wait a little, then begin anew
   Index reading_from = 0;     // a LogRead for this follower is under way; 0: none
   std::uint64_t waited = 0;   // ticks without the answer that the state waits for

@@ -23,6 +23,13 @@ bool contains(const std::vector<NodeId>& sorted, NodeId id);
 bool is_voter(const Configuration& config, NodeId id);
 bool is_member(const Configuration& config, NodeId id);
 
+inline bool is_joint(const Configuration& config) {
+  return !config.voters_outgoing.empty();
+}
+inline bool is_empty(const Configuration& config) {
+  return config.voters.empty() && config.learners.empty() && config.voters_outgoing.empty();
+}
+
 /// Everyone in the configuration, sorted, once.
 std::vector<NodeId> members_of(const Configuration& config);
 

@@ -59,7 +59,9 @@ struct Event {
     kBecameLeader,     // elected; the no-op is proposed
     kLeaderChanged,    // `peer` leads `term` now (kNobody: unknown)
     kSteppedDown,      // was leader; lost quorum contact, or told to
-    kMessageRejected,  // from a stranger, or malformed
+    kMessageRejected,  // malformed, or against the rules
+    kConfigChanged,    // another configuration is in force (a truncation may bring an older back)
+    kTransferFailed,   // `peer` did not take over in time: this leader goes on
   };
   Kind kind;
   Term term = 0;

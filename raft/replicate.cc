@@ -9,6 +9,7 @@ namespace cairn::raft {
 Proposed Core::Impl::propose(std::vector<std::shared_ptr<const std::string>> payloads) {
   if (stopped_) return Proposed{ProposeOutcome::kFailed, 0, 0};
   if (role_ != Role::kLeader) return Proposed{ProposeOutcome::kNotLeader, 0, 0};
+  if (transferee_ != kNobody) return Proposed{ProposeOutcome::kTransferring, 0, 0};
   if (payloads.empty()) return Proposed{ProposeOutcome::kAccepted, log_.last() + 1, term_};
   std::size_t bytes = 0;
   for (const auto& payload : payloads) bytes += sizeof(Entry) + (payload ? payload->size() : 0);
@@ -95,6 +96,8 @@ void Core::Impl::tick_followers() {
   if (++heartbeat_elapsed_ >= options_.heartbeat_ticks) {
     heartbeat_elapsed_ = 0;
     for (Progress& peer : followers_) send_heartbeat(peer);
+    commit_earlier_ = std::exchange(commit_sample_, commit_);
+    urge_transferee();
   }
   const auto answer_patience = static_cast<std::uint64_t>(options_.election_ticks_min);
   const auto retry_patience = static_cast<std::uint64_t>(options_.election_ticks_max);
@@ -133,7 +136,11 @@ void Core::Impl::on_append_reply(const Message& message, const AppendReply& repl
   }
   peer.last_active = now_;
   if (reply.rejected) {
-    on_append_rejected(peer, reply);
+    if (reply.needs_snapshot) {
+      on_snapshot_asked(peer);
+    } else {
+      on_append_rejected(peer, reply);
+    }
     return;
   }
   const bool news = peer.advance(reply.index);
@@ -143,8 +150,12 @@ void Core::Impl::on_append_reply(const Message& message, const AppendReply& repl
   } else if (settled && peer.state == Progress::State::kSnapshot && peer.match >= log_.start()) {
     peer.become_replicate();
   }
-  if (news) advance_commit();
-  if (peer.next <= log_.last() || peer.commit_wanted > peer.commit_told) feed_due_ = true;
+  if (news && peer.id == transferee_) urge_transferee();
+  if (news) advance_commit();  // may end this leadership, and `peer` with it
+  if (role_ != Role::kLeader) return;
+  const Progress* still = progress_of(message.from);
+  if (still == nullptr) return;
+  if (still->next <= log_.last() || still->commit_wanted > still->commit_told) feed_due_ = true;
 }
 
 void Core::Impl::on_append_rejected(Progress& peer, const AppendReply& reply) {
@@ -203,6 +214,7 @@ void Core::Impl::advance_commit() {
   for (const Progress& peer : followers_) {
     if (peer.commit_wanted > peer.commit_told) feed_due_ = true;
   }
+  go_on_with_change();
 }
 
 void Core::Impl::unreachable(NodeId id) {

@@ -5,11 +5,11 @@
 namespace cairn::raft {
 
 bool Core::Impl::promotable() const {
-  return !stopped_ && is_voter(config_, id_);
+  return !stopped_ && configs_.votes_since(commit_, id_);
 }
 
 Role Core::Impl::passive_role() const {
-  return is_voter(config_, id_) ? Role::kFollower : Role::kLearner;
+  return configs_.votes_since(commit_, id_) ? Role::kFollower : Role::kLearner;
 }
 
 void Core::Impl::restart_election_timer() {
@@ -41,6 +41,7 @@ void Core::Impl::become_follower(Term term, NodeId leader) {
   uncommitted_.clear();
   uncommitted_bytes_ = 0;
   feed_due_ = false;
+  transferee_ = kNobody;
   // The timer goes on when a term merely passes by: only a leader, or a vote granted, restarts it.
   if (before != role_ || leader != kNobody) restart_election_timer();
   // No reply of an earlier leadership can reach these any more.
@@ -85,14 +86,9 @@ void Core::Impl::become_leader() {
   votes_.clear();
   heartbeat_elapsed_ = 0;
   round_ = 0;
+  commit_earlier_ = commit_sample_ = 0;
   followers_.clear();
-  followers_.reserve(peers_.size());
-  for (NodeId peer : peers_) {
-    followers_.emplace_back(peer, !is_voter(config_, peer), options_);
-    followers_.back().last_active = now_;
-    // Optimistic: most followers' logs end where ours does.
-    followers_.back().become_probe(log_.last() + 1, /*bare=*/false);
-  }
+  renew_followers();
   set_leader(id_);
   event(Event::Kind::kBecameLeader, id_);
   // Entries of earlier terms commit only together with one of this term (5.4.2).

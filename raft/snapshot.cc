@@ -7,8 +7,18 @@
 namespace cairn::raft {
 
 void Core::Impl::need_snapshot(Progress& peer) {
+  if (applied_ < peer.member_since) {  // ours would bring it a configuration without itself (M7)
+    peer.snapshot_due = true;
+    return;
+  }
   peer.become_snapshot();
   out_.snapshots.push_back(SnapshotNeeded{peer.id});
+}
+
+/// A member that begins empty. Once it has acknowledged anything it is not: that is an old wish.
+void Core::Impl::on_snapshot_asked(Progress& peer) {
+  if (peer.state == Progress::State::kSnapshot || peer.match > 0 || applied_ == 0) return;
+  need_snapshot(peer);
 }
 
 void Core::Impl::request_log(Progress& peer) {
@@ -96,16 +106,19 @@ void Core::Impl::log_read_for_peer(const LogRead& read, std::vector<Entry> entri
   send_append(*peer, *prev_term, std::move(entries), bytes);
 }
 
-void Core::Impl::compacted(Index index) {
+void Core::Impl::compacted(Index index, Term term) {
   require(index <= applied_, "compaction of what is not applied");
+  // After a restart the core may not know it, and whoever lacks only what follows is asked for it.
+  log_.learn(index, term);
   log_.compact(index);
+  configs_.compact(index);
 }
 
 bool Core::Impl::wants_snapshot(NodeId from, Term term, const SnapshotMeta& meta) {
   if (stopped_) return false;
-  const bool stranger =
-      from == kNobody || from == id_ || (!peers_.empty() && !contains(peers_, from));
-  if (stranger || meta.index == 0 || meta.term == 0 || meta.term > term) {
+  const bool nonsense = from == kNobody || from == id_ || meta.index == 0 || meta.term == 0 ||
+                        meta.term > term || !is_legal(meta.config);
+  if (nonsense) {
     event(Event::Kind::kMessageRejected, from);
     return false;
   }
@@ -125,7 +138,8 @@ bool Core::Impl::wants_snapshot(NodeId from, Term term, const SnapshotMeta& meta
     return false;
   }
   if (meta.index <= log_.last() && !own_term)
-    return false;  // must know first what it would replace
+    return false;                                  // must know first what it would replace
+  if (!is_member(meta.config, id_)) return false;  // not for us: a newer one may be
   offered_ = meta;
   return true;
 }
@@ -135,9 +149,6 @@ void Core::Impl::snapshot_installed(NodeId from, const SnapshotMeta& meta) {
   // An append accepted in between may have been acknowledged: its entries are gone with the log.
   require(offered_ && *offered_ == meta, "snapshot installed that was not wanted any more");
   offered_.reset();
-  config_ = meta.config;
-  peers_ = members_of(config_);
-  peers_.erase(std::remove(peers_.begin(), peers_.end(), id_), peers_.end());
   log_.reset(meta.index, meta.term);
   commit_ = handing_ = applied_ = meta.index;
   verified_ = std::max(verified_, meta.index);
@@ -147,6 +158,8 @@ void Core::Impl::snapshot_installed(NodeId from, const SnapshotMeta& meta) {
   apply_read_.reset();
   term_read_.reset();
   require(role_ != Role::kLeader, "a leader installed a snapshot");
+  configs_.reset(meta.index, meta.config);
+  config_changed();
   if (role_ != passive_role()) become_follower(term_, leader_);
   acknowledge(from, meta.index);
 }

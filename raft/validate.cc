@@ -16,6 +16,13 @@ bool position_ok(Index index, Term term, Term term_max) {
   return index <= kIndexMax && term <= term_max && (index == 0) == (term == 0);
 }
 
+bool kind_ok(const Entry& entry) {
+  if (entry.kind == EntryKind::kNoop || entry.kind == EntryKind::kCommand) return true;
+  if (entry.kind != EntryKind::kConfig || !entry.data) return false;
+  const std::optional<Configuration> config = decode_configuration(*entry.data);
+  return config && is_legal(*config);
+}
+
 bool ok(const VoteRequest& m, Term term) {
   return position_ok(m.last_index, m.last_term, term - 1);
 }
@@ -26,8 +33,7 @@ bool ok(const AppendRequest& m, Term term) {
   Term last = m.prev_term;
   for (const Entry& e : m.entries) {
     if (e.index != ++index || e.term < last || e.term == 0 || e.term > term) return false;
-    // Nobody of this version proposes a configuration; one that comes cannot be honoured.
-    if (e.kind != EntryKind::kNoop && e.kind != EntryKind::kCommand) return false;
+    if (!kind_ok(e)) return false;
     last = e.term;
   }
   return true;
@@ -55,10 +61,17 @@ bool ok(const Other&, Term) {
 bool Core::Impl::well_formed(const Message& m) const {
   if (m.to != id_ || m.from == kNobody || m.from == id_) return false;
   if (m.term == 0 || m.term > kTermMax) return false;
-  // A node that joins knows no members yet and believes whoever the host lets through.
-  if (!peers_.empty() && !contains(peers_, m.from)) return false;
-  if (peers_.empty() && is_voter(config_, id_)) return false;
   return std::visit([&](const auto& body) { return ok(body, m.term); }, m.body);
+}
+
+/// Our configuration may be older than the sender's: what a leader or a candidate says counts
+/// whoever it is (4.1, 4.2.3). Answers and questions count from members alone (hazard M10).
+bool Core::Impl::of_a_member(const Message& m) const {
+  return std::holds_alternative<AppendRequest>(m.body) ||
+         std::holds_alternative<Heartbeat>(m.body) || std::holds_alternative<VoteRequest>(m.body) ||
+         contains(peers_, m.from) ||
+         (m.from == leader_ && std::holds_alternative<TimeoutNow>(m.body)) ||
+         (m.from == leader_ && std::holds_alternative<ReadIndexReply>(m.body));
 }
 
 }  // namespace cairn::raft

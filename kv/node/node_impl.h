@@ -76,6 +76,7 @@ class NodeImpl final : public Node,
   Result<void> create_groups();
   Result<void> recover_groups();
   Result<raft::Restored> restore(const EngineGroup& state, const wal::RecoveredGroup* log);
+  Result<void> restore_entries(raft::GroupId group, raft::Restored& r);
   raft::CoreOptions core_options(raft::GroupId group);
   void add_peers();
 

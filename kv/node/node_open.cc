@@ -186,6 +186,7 @@ Result<void> NodeImpl::recover_groups() {
 Result<raft::Restored> NodeImpl::restore(const EngineGroup& state, const wal::RecoveredGroup* log) {
   raft::Restored r;
   r.config = state.config;
+  r.config_index = state.config_index == 0 ? state.applied : state.config_index;
   r.applied = state.applied;
   const std::string where = "group " + std::to_string(state.group);
   if (log == nullptr) {
@@ -226,21 +227,37 @@ Result<raft::Restored> NodeImpl::restore(const EngineGroup& state, const wal::Re
     return Error(Errc::kCorrupt, where + ": the log begins at " + std::to_string(r.start_index) +
                                      ", the engine ends at " + std::to_string(state.applied));
   r.hard_state.commit = std::max(r.hard_state.commit, state.applied);
-  if (r.last_index == r.start_index) return r;
-  // A bounded suffix comes back into memory; what is older is read when it is asked for.
+  if (auto read = restore_entries(state.group, r); !read) return read.error();
+  return r;
+}
+
+/// A bounded suffix comes back into memory, older entries are read when they are asked for. But
+/// all that is not applied is looked through now: a configuration in it is in force already.
+Result<void> NodeImpl::restore_entries(raft::GroupId group, raft::Restored& r) {
+  if (r.last_index == r.start_index) return {};
+  const std::string where = "group " + std::to_string(group);
   const std::uint64_t entries = r.last_index - r.start_index;
-  const std::uint64_t mean = wal_->live_bytes(state.group) / entries + 1;
-  const std::uint64_t from = r.last_index - std::min(entries, kTailBytes / mean + 1) + 1;
-  for (raft::Index next = from; next <= r.last_index;) {
-    auto part = wal_->read_now(state.group, next, r.last_index, kTailBytes);
+  const std::uint64_t mean = wal_->live_bytes(group) / entries + 1;
+  const std::uint64_t tail = r.last_index - std::min(entries, kTailBytes / mean + 1) + 1;
+  for (raft::Index next = std::min(tail, r.applied + 1); next <= r.last_index;) {
+    auto part = wal_->read_now(group, next, r.last_index, kTailBytes);
     if (!part) return data_error(part.error(), where + ": its log could not be read");
     if (part->empty()) return Error(Errc::kCorrupt, where + ": its log ends too early");
-    for (wal::LogEntry& e : *part)
-      r.tail.push_back({e.index, e.term, static_cast<raft::EntryKind>(e.kind),
-                        std::make_shared<const std::string>(std::move(e.data))});
-    next = r.tail.back().index + 1;
+    for (wal::LogEntry& e : *part) {
+      const auto kind = static_cast<raft::EntryKind>(e.kind);
+      if (kind == raft::EntryKind::kConfig && e.index > r.applied) {
+        auto config = raft::decode_configuration(e.data);
+        if (!config || !raft::is_legal(*config))
+          return Error(Errc::kCorrupt, where + ": its log holds a configuration that is none");
+        r.config_entries.push_back({e.index, std::move(*config)});
+      }
+      next = e.index + 1;
+      if (e.index < tail) continue;
+      r.tail.push_back(
+          {e.index, e.term, kind, std::make_shared<const std::string>(std::move(e.data))});
+    }
   }
-  return r;
+  return {};
 }
 
 raft::CoreOptions NodeImpl::core_options(raft::GroupId group) {

@@ -227,8 +227,11 @@ void NodeImpl::trim(Replica& replica) {
   if (to <= status.start) return;
   const auto term = wal_->term_at(replica.group(), to);
   if (!term) return;
+  // The log names the configuration that it begins with.
+  if (const auto config = replica.core().config_at(to); config && config->index > status.start)
+    wal_->set_config(replica.group(), raft::encode_configuration(config->config));
   wal_->trim(replica.group(), to, *term);
-  replica.compacted(to);
+  replica.compacted(to, *term);
 }
 
 void NodeImpl::start_flush() {

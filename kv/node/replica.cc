@@ -19,7 +19,7 @@ Replica::Replica(ReplicaHost& host, raft::GroupId group, const raft::CoreOptions
     : host_(host),
       group_(group),
       core_(options, std::move(restored)),
-      voters_(state.config.voters),
+      voters_(core_.config().voters),
       applied_(state.applied),
       applied_term_(state.applied_term),
       told_core_(state.applied),
@@ -122,6 +122,8 @@ void Replica::propose_gathered() {
     case raft::ProposeOutcome::kOverloaded:
       refuse_gathered(ProposeResult::Kind::kOverloaded);
       return;
+    case raft::ProposeOutcome::kTransferring:
+      return;  // they wait for its end, here or with the next leader
     case raft::ProposeOutcome::kNotLeader:
     case raft::ProposeOutcome::kFailed:
       refuse_gathered(ProposeResult::Kind::kNotProposed);
@@ -266,7 +268,10 @@ void Replica::carry_out(raft::Ready ready, std::vector<PersistUnderWay>& persist
   for (const raft::LogRead& read : ready.log_reads) host_.read_log(*this, read);
   for (const raft::SnapshotNeeded& need : ready.snapshots)
     host_.send_snapshot(group_, need.peer, core_.term());
-  for (const raft::Event& event : ready.events) host_.on_raft_event(*this, event);
+  for (const raft::Event& event : ready.events) {
+    if (event.kind == raft::Event::Kind::kConfigChanged) voters_ = core_.config().voters;
+    host_.on_raft_event(*this, event);
+  }
 }
 
 void Replica::persisted(raft::PersistToken token, std::vector<raft::Message> messages_after) {
@@ -285,8 +290,8 @@ void Replica::snapshot_sent(raft::NodeId peer, bool ok, raft::Index index) {
   host_.mark_dirty(*this);
 }
 
-void Replica::compacted(raft::Index index) {
-  core_.compacted(index);
+void Replica::compacted(raft::Index index, raft::Term term) {
+  core_.compacted(index, term);
 }
 
 bool Replica::wants_snapshot(raft::NodeId from, raft::Term term, const raft::SnapshotMeta& meta) {
@@ -308,7 +313,6 @@ void Replica::snapshot_installed(raft::NodeId from, const raft::SnapshotMeta& me
   applied_ = state.applied;
   applied_term_ = state.applied_term;
   told_core_ = applied_;
-  voters_ = state.config.voters;
   newest_revision_ = std::max(newest_revision_, state.last_revision);
   newest_ceiling_ = std::max(newest_ceiling_, state.ceiling);
   core_.snapshot_installed(from, meta);

@@ -110,7 +110,7 @@ class Replica {
   void batch_applied();
   void log_was_read(const raft::LogRead& read, std::vector<raft::Entry> entries);
   void snapshot_sent(raft::NodeId peer, bool ok, raft::Index index);
-  void compacted(raft::Index index);
+  void compacted(raft::Index index, raft::Term term);
 
   [[nodiscard]] bool wants_snapshot(raft::NodeId from, raft::Term term,
                                     const raft::SnapshotMeta& meta);

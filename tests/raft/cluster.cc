@@ -1,6 +1,7 @@
 #include "tests/raft/cluster.h"
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 namespace cairn::raft::test {
@@ -9,6 +10,17 @@ Term Disk::term_at(Index index) const {
   if (index == start) return start_term;
   if (index < start || index > last()) return 0;
   return entries[index - start - 1].term;
+}
+
+ConfigEntry Disk::config_at(Index index) const {
+  ConfigEntry found{start, config};
+  for (const Entry& entry : entries) {
+    if (entry.index > index) break;
+    if (entry.kind == EntryKind::kConfig) {
+      found = ConfigEntry{entry.index, decode_configuration(*entry.data).value()};
+    }
+  }
+  return found;
 }
 
 void Disk::write(const Persist& persist) {
@@ -46,10 +58,20 @@ Cluster::Cluster(int voters, int learners, CoreOptions options) : options_(optio
     auto m = std::make_unique<Member>();
     m->id = id;
     m->durable.config = config_;
-    m->written = m->durable;
     members_[id] = std::move(m);
     restart(id);
   }
+}
+
+void Cluster::join(NodeId id) {
+  crash(id);
+  ids_.push_back(id);
+  std::sort(ids_.begin(), ids_.end());
+  ids_.erase(std::unique(ids_.begin(), ids_.end()), ids_.end());
+  auto m = std::make_unique<Member>();
+  m->id = id;
+  members_[id] = std::move(m);
+  restart(id);
 }
 
 Core Cluster::make_core(Member& m, std::size_t tail_entries, Index applied) {
@@ -59,7 +81,13 @@ Core Cluster::make_core(Member& m, std::size_t tail_entries, Index applied) {
   const Disk& disk = m.durable;
   Restored restored;
   restored.hard_state = disk.hard_state;
-  restored.config = disk.config;
+  const ConfigEntry config = disk.config_at(applied);
+  restored.config = config.config;
+  restored.config_index = config.index;
+  for (const Entry& entry : disk.entries) {
+    if (entry.kind != EntryKind::kConfig || entry.index <= applied) continue;
+    restored.config_entries.push_back({entry.index, decode_configuration(*entry.data).value()});
+  }
   restored.start_index = disk.start;
   restored.start_term = disk.start_term;
   restored.last_index = disk.last();
@@ -100,6 +128,7 @@ void Cluster::given(NodeId id, const std::vector<Term>& terms, Term term, Index 
 }
 
 void Cluster::crash(NodeId id) {
+  if (members_.count(id) == 0) return;
   Member& m = member(id);
   m.core.reset();
   m.writing.clear();
@@ -147,18 +176,31 @@ ReadOutcome Cluster::read(NodeId id, std::uint64_t request) {
   return outcome;
 }
 
+Changed Cluster::change(NodeId id, const Configuration& wanted) {
+  Changed changed = core(id).change_membership(wanted);
+  drain(id);
+  return changed;
+}
+
+TransferOutcome Cluster::transfer(NodeId id, NodeId to) {
+  TransferOutcome outcome = core(id).transfer_leadership(to);
+  drain(id);
+  return outcome;
+}
+
 void Cluster::compact(NodeId id, Index index) {
   Member& m = member(id);
   index = std::min({index, m.core->status().applied, m.durable.last()});
   if (index <= m.durable.start) return;
   for (Disk* disk : {&m.durable, &m.written}) {
     const Term term = disk->term_at(index);
+    disk->config = disk->config_at(index).config;
     disk->entries.erase(disk->entries.begin(),
                         disk->entries.begin() + static_cast<std::ptrdiff_t>(index - disk->start));
     disk->start = index;
     disk->start_term = term;
   }
-  m.core->compacted(index);
+  m.core->compacted(index, m.written.start_term);
   drain(id);
 }
 
@@ -223,7 +265,11 @@ void Cluster::drain(NodeId id) {
       }
     }
   }
-  if (m.core) m.watch.observe(*m.core);
+  if (!m.core) return;
+  m.watch.observe(*m.core);
+  if (m.core->config() != m.written.config_at(m.written.last()).config) {
+    throw std::runtime_error(std::to_string(id) + " is in another configuration than its log's");
+  }
 }
 
 void Cluster::carry_out(Member& m, Ready ready) {
@@ -252,7 +298,8 @@ void Cluster::carry_out(Member& m, Ready ready) {
     packet.message.to = needed.peer;
     packet.message.term = m.core->term();
     const Index index = m.core->status().applied;
-    packet.meta = SnapshotMeta{index, m.written.term_at(index), m.written.config};
+    packet.state = m.applied;
+    packet.meta = SnapshotMeta{index, m.written.term_at(index), m.written.config_at(index).config};
     send(std::move(packet));
   }
 }
@@ -313,8 +360,7 @@ void Cluster::receive_snapshot(Member& m, const Packet& packet) {
   drain(m.id);
   flush(m.id);
   if (wanted) {
-    m.applied = member(from).applied;  // the sender's state may be newer by now
-    m.applied.resize(packet.meta.index);
+    m.applied = packet.state;
     m.unapplied.clear();
     for (Disk* disk : {&m.durable, &m.written}) {
       disk->entries.clear();
@@ -351,6 +397,15 @@ bool Cluster::settle(int limit) {
     if (!busy) return true;
   }
   return false;
+}
+
+bool Cluster::run(int turns) {
+  bool rests = true;
+  for (int i = 0; i < turns && rests; ++i) {
+    tick_all();
+    rests = settle();
+  }
+  return rests;
 }
 
 NodeId Cluster::leader() {

@@ -19,7 +19,7 @@ namespace cairn::raft::test {
 /// What a member's log and hard state look like on disk.
 struct Disk {
   HardState hard_state;
-  Configuration config;
+  Configuration config;  // as of `start`
   Index start = 0;
   Term start_term = 0;
   std::vector<Entry> entries;
@@ -27,6 +27,8 @@ struct Disk {
   Index last() const { return start + entries.size(); }
   Term term_at(Index index) const;  // 0 when outside
   void write(const Persist& persist);
+  /// In force at `index`, with the index of its entry (or of the start).
+  ConfigEntry config_at(Index index) const;
 };
 
 /// In flight: a message of the core, or the host's own snapshot stream and its end.
@@ -34,6 +36,7 @@ struct Packet {
   enum class Kind { kMessage, kSnapshot, kSnapshotDone } kind = Kind::kMessage;
   Message message;  // from, to and term always stand here
   SnapshotMeta meta;
+  std::vector<Entry> state = {};  // of a snapshot: what it stands for
   bool ok = false;
 };
 std::string describe(const Packet& packet);
@@ -73,6 +76,8 @@ class Cluster {
   void campaign(NodeId id);
   Proposed propose(NodeId id, const std::string& text);
   ReadOutcome read(NodeId id, std::uint64_t request);
+  Changed change(NodeId id, const Configuration& wanted);
+  TransferOutcome transfer(NodeId id, NodeId to);
   void compact(NodeId id, Index index);
   void resign(NodeId id, bool forever = false);
   void snapshot_failed(NodeId leader, NodeId peer);
@@ -85,6 +90,8 @@ class Cluster {
 
   // --- faults
   void crash(NodeId id);
+  /// A new member with nothing at all, not even a configuration.
+  void join(NodeId id);
   void restart(NodeId id, std::size_t tail_entries = SIZE_MAX, Index applied = UINT64_MAX);
   /// Replaces a member's disk and restarts it.
   void given(NodeId id, const std::vector<Term>& terms, Term term, Index commit = 0);
@@ -100,6 +107,8 @@ class Cluster {
   bool deliver_all(int limit = 100000);
   /// deliver_all and slow disks flushed until nothing is left to do.
   bool settle(int limit = 100000);
+  /// So many times: a tick for all, then settle.
+  bool run(int turns);
 
   // --- questions
   Member& member(NodeId id) { return *members_.at(id); }

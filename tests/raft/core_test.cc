@@ -199,7 +199,7 @@ TEST_F(RaftCore_Hostile, Append_Refused) {
   append({1, 0, 0, {}});                          // a position that does not exist
   append({0, 1, 0, {}});
   append({UINT64_MAX, 1, 0, {entry(0, 1)}});             // wraps around
-  append({1, 1, 0, {entry(2, 1, EntryKind::kConfig)}});  // nobody proposes these yet
+  append({1, 1, 0, {entry(2, 1, EntryKind::kConfig)}});  // a configuration that is none
   append({1, 1, 0, {entry(2, 1, static_cast<EntryKind>(9))}});
   refused(2, Message{1, 2, 5, AppendRequest{1, 3, 0, {entry(2, 2)}}});  // terms fall
 }
@@ -261,7 +261,7 @@ TEST(RaftCore_Calls, BrokenContract_Throws) {
   ASSERT_EQ(world.elect(1), 1u);
   EXPECT_THROW(world.core(1).persisted(999), InvariantBroken);
   EXPECT_THROW(world.core(1).applied(999), InvariantBroken);
-  EXPECT_THROW(world.core(1).compacted(999), InvariantBroken);
+  EXPECT_THROW(world.core(1).compacted(999, 1), InvariantBroken);
   CoreOptions options;
   EXPECT_THROW(Core(options, Restored{}), InvariantBroken);  // no id
   options.id = 1;

@@ -1,6 +1,9 @@
 #include "tests/raft/oracles.h"
 
+#include <algorithm>
 #include <stdexcept>
+
+#include "raft/quorum.h"
 
 namespace cairn::raft::test {
 
@@ -12,6 +15,25 @@ void must(bool holds, const std::string& story) {
 
 std::string text(const Entry& entry) {
   return std::to_string(static_cast<int>(entry.kind)) + (entry.data ? *entry.data : "");
+}
+
+// Has every quorum of one a member in common with every quorum of the other? No set may be a quorum
+// of one while the rest is a quorum of the other.
+bool quorums_intersect(const Configuration& one, const Configuration& other) {
+  std::vector<NodeId> all = members_of(one);
+  for (NodeId id : members_of(other)) {
+    if (std::find(all.begin(), all.end(), id) == all.end()) all.push_back(id);
+  }
+  for (std::uint32_t set = 0; set < (1u << all.size()); ++set) {
+    auto inside = [&](NodeId id) {
+      return (set >> (std::find(all.begin(), all.end(), id) - all.begin()) & 1) != 0;
+    };
+    if (quorum_present(one, inside) &&
+        quorum_present(other, [&](NodeId id) { return !inside(id); })) {
+      return false;
+    }
+  }
+  return true;
 }
 
 }  // namespace
@@ -39,6 +61,7 @@ void Oracles::on_ready(Member& m, const Ready& ready) {
     if (event.kind == Event::Kind::kBecameLeader) check_new_leader(m, event.term);
   }
   if (ready.persist) check_entries(ready.persist->entries);
+  if (ready.persist) check_configs(m, ready.persist->entries);
   committed_ = std::max(committed_, m.core->commit());
   for (const Entry& entry : ready.committed) {
     must(m.durable.term_at(entry.index) == entry.term,
@@ -82,6 +105,20 @@ void Oracles::check_entries(const std::vector<Entry>& entries) {
     must(previous == 0 || it->second.first == previous,
          "log matching: two logs differ before " + describe(entry));
     previous = entry.term;
+  }
+}
+
+void Oracles::check_configs(const Member& m, const std::vector<Entry>& entries) {
+  if (entries.empty()) return;
+  Configuration before = m.written.config_at(entries.front().index - 1).config;
+  for (const Entry& entry : entries) {
+    if (entry.kind != EntryKind::kConfig) continue;
+    Configuration after = decode_configuration(*entry.data).value();
+    if (configs_.emplace(entry.index, entry.term).second) {
+      must(quorums_intersect(before, after), "two configurations without common quorum: " +
+                                                 describe(before) + " | " + describe(after));
+    }
+    before = std::move(after);
   }
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -16,6 +17,7 @@ class Oracles {
 
   Index committed() const { return committed_; }
   std::size_t reads_open() const { return reads_.size(); }
+  std::size_t configs_seen() const { return configs_.size(); }
 
   /// To be told: a read is asked at `id`, was not accepted after all; the member crashed.
   void read_asked(NodeId id, std::uint64_t request);
@@ -27,6 +29,7 @@ class Oracles {
   void on_send(const Packet& packet);
   void on_apply(Member& m, const Entry& entry);
   void check_entries(const std::vector<Entry>& entries);
+  void check_configs(const Member& m, const std::vector<Entry>& entries);
   void check_new_leader(Member& m, Term term);
   void check_votes(const Message& message, bool granted, NodeId candidate);
 
@@ -35,6 +38,7 @@ class Oracles {
   std::map<std::pair<Term, NodeId>, NodeId> votes_;  // (term, voter) -> candidate
   std::map<std::pair<Index, Term>, std::pair<Term, std::string>> log_;  // -> previous term, bytes
   std::map<Index, Entry> history_;                                      // as first applied
+  std::set<std::pair<Index, Term>> configs_;  // entries whose step was judged
   Index committed_ = 0;
   std::map<std::pair<NodeId, std::uint64_t>, Index> reads_;  // -> committed when asked
 };

@@ -18,6 +18,15 @@ std::uint64_t number(const std::map<std::string, std::string>& named, const std:
   return it == named.end() ? otherwise : number(it->second);
 }
 
+// key=1,2,3
+std::vector<NodeId> list(const std::map<std::string, std::string>& named, const std::string& key) {
+  std::vector<NodeId> ids;
+  auto it = named.find(key);
+  std::istringstream in(it == named.end() ? "" : it->second);
+  for (std::string id; std::getline(in, id, ',');) ids.push_back(number(id));
+  return ids;
+}
+
 // "1>2 t3 append prev ..." is of type "append".
 bool of_type(const Packet& packet, std::string type) {
   std::replace(type.begin(), type.end(), '_', ' ');
@@ -120,12 +129,32 @@ bool Scenario::cluster_verb(const std::string& name, const Words& words) {
       all.push_back(std::make_shared<const std::string>(words.plain[i]));
     }
     const NodeId id = number(words.plain.at(0));
-    static const char* const kOutcomes[] = {"", "not leader", "overloaded", "failed"};
+    static const char* const kOutcomes[] = {"", "not leader", "overloaded", "failed",
+                                            "transferring"};
     Proposed proposed = cluster().core(id).propose(std::move(all));
     if (proposed.outcome != ProposeOutcome::kAccepted) {
       say(kOutcomes[static_cast<int>(proposed.outcome)]);
     }
     cluster().drain(id);
+  } else if (name == "change") {  // change 1 voters=2,3 learners=4
+    const NodeId id = number(words.plain.at(0));
+    const Configuration wanted{list(words.named, "voters"), {}, list(words.named, "learners")};
+    static const char* const kOutcomes[] = {"accepted",  "not leader",    "not ready",
+                                            "under way", "not caught up", "no quorum",
+                                            "invalid",   "unchanged",     "failed"};
+    const Changed changed = cluster().core(id).change_membership(wanted);
+    say(std::string(kOutcomes[static_cast<int>(changed.outcome)]) +
+        (changed.node == kNobody ? "" : " " + std::to_string(changed.node)));
+    cluster().drain(id);
+  } else if (name == "transfer") {  // transfer 1 2
+    static const char* const kOutcomes[] = {"started",   "not leader", "not a voter",
+                                            "under way", "already",    "failed"};
+    const NodeId id = number(words.plain.at(0));
+    say(kOutcomes[static_cast<int>(
+        cluster().core(id).transfer_leadership(number(words.plain.at(1))))]);
+    cluster().drain(id);
+  } else if (name == "join") {  // join 4: a new member that holds nothing
+    cluster().join(number(words.plain.at(0)));
   } else if (name == "read") {  // read 1 77
     static const char* const kOutcomes[] = {"", "no leader", "overloaded"};
     ReadOutcome outcome = cluster().read(number(words.plain.at(0)), number(words.plain.at(1)));
@@ -223,6 +252,13 @@ bool Scenario::question_verb(const std::string& name, const Words& words) {
       std::string line = std::to_string(id) + ":";
       for (const std::string& text : cluster().applied(id)) line += " " + text;
       say(line);
+    }
+  } else if (name == "config") {  // config [1 2]: in force; * while it is not committed
+    for (NodeId id : members(words, 0)) {
+      if (!cluster().up(id)) continue;
+      const Status status = cluster().core(id).status();
+      say(std::to_string(id) + ": " + describe(status.config) +
+          (status.config_index > status.commit ? " *" : ""));
     }
   } else if (name == "network") {  // network: what is in flight
     for (const Packet& packet : cluster().network) say(describe(packet));

@@ -73,6 +73,25 @@ TEST_F(RaftSnapshot, HostForgetsTheEnd_TimerOpensTheState) {
   EXPECT_EQ(world.applied(3).size(), 5u);
 }
 
+TEST_F(RaftSnapshot, CompactedAtAnEntryOfUnknownTerm_FollowersThatHoldItGetEntries) {
+  // After a restart with nothing in memory the leader does not know the term of the entry that its
+  // log now begins after; the host does.
+  world.given(1, {1, 1, 1, 1}, 1, 4);
+  world.given(2, {1, 1}, 1, 2);
+  world.given(3, {1, 1}, 1, 2);
+  world.slow_apply = true;
+  world.crash(1);
+  world.restart(1, 0, 4);
+  world.slow_apply = false;
+  world.compact(1, 2);
+  world.on_send = [](const Packet& packet) {
+    EXPECT_NE(packet.kind, Packet::Kind::kSnapshot) << describe(packet);
+  };
+  ASSERT_EQ(world.elect(1), 1u);
+  run(5);
+  EXPECT_EQ(world.applied(3).size(), 4u);
+}
+
 TEST_F(RaftSnapshot, Consent_OnlyWhatMovesForward) {
   ASSERT_EQ(world.elect(1), 1u);
   (void)world.propose(1, "a");
