@@ -104,6 +104,16 @@ class Search {
     for (std::size_t i = 0; i < operations_.size() && operations_[i].invoked <= first_end; ++i) {
       if (here.done[i] == '0') able.push_back(i);
     }
+    // What only looks, and may look now, can as well look now: it changes nothing for the others.
+    for (const std::size_t i : able) {
+      std::uint64_t state = here.state;
+      if (is_write(operations_[i]) || !apply(operations_[i], &state)) continue;
+      Configuration next = here;
+      next.done[i] = '1';
+      ++next.required_done;
+      stack.push_back(std::move(next));
+      return;
+    }
     // Pushed last to first, so that the most likely is tried first.
     std::stable_sort(able.begin(), able.end(), [this](std::size_t a, std::size_t b) {
       return operations_[a].hint < operations_[b].hint;

@@ -25,11 +25,11 @@ struct Operation {
   };
   Kind kind = Kind::kGet;
   std::uint64_t value = 0;
-  std::uint64_t expected = 0;
   Time invoked{0};
   Time returned{0};
-  bool unknown = false;  // of a write: it may have taken effect, at any time since, or never
-  std::string what;      // for people
+  bool unknown = false;        // of a write: it may have taken effect, at any time since, or never
+  std::string what{};          // for people
+  std::uint64_t expected = 0;  // of swaps
   /// Where to look first: smaller ones are tried earlier. The verdict does not depend on it.
   std::uint64_t hint = 0;
 };

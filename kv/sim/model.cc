@@ -170,6 +170,16 @@ std::vector<raft::Index> Model::writes_of(const std::string& value) const {
   return at == writes_.end() ? std::vector<raft::Index>() : at->second;
 }
 
+std::vector<raft::Index> Model::removals_of(const std::string& key) const {
+  std::vector<raft::Index> removals;
+  const auto versions = keys_.find(key);
+  if (versions == keys_.end()) return removals;
+  for (const Version& v : versions->second) {
+    if (!v.item) removals.push_back(v.index);
+  }
+  return removals;
+}
+
 bool Model::had_revision(const std::string& key, Revision revision, raft::Index from,
                          raft::Index to) const {
   const auto held = [revision](const std::optional<Item>& item) {

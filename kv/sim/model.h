@@ -28,6 +28,8 @@ class Model {
   [[nodiscard]] std::vector<Item> at_prefix(const std::string& prefix, raft::Index index) const;
   /// Entries that wrote this value.
   [[nodiscard]] std::vector<raft::Index> writes_of(const std::string& value) const;
+  /// Entries that removed the key, in order.
+  [[nodiscard]] std::vector<raft::Index> removals_of(const std::string& key) const;
   /// Did the key's mod revision (0: absent) become or stay this one, somewhere in [from, to]?
   [[nodiscard]] bool had_revision(const std::string& key, Revision revision, raft::Index from,
                                   raft::Index to) const;

@@ -62,7 +62,8 @@ class Draw {
   /// How many nodes may be damaged: no group loses the majority of its replicas.
   void pick_damageable() {
     raft::Random r = random("plan-damage");
-    const std::size_t replicas = std::min<std::size_t>(plan_.replicas, plan_.nodes);
+    // The metadata group has five members at most.
+    const std::size_t replicas = std::min<std::size_t>({plan_.replicas, plan_.nodes, 5});
     while (plan_.may_be_damaged.size() < (replicas - 1) / 2) {
       plan_.may_be_damaged.insert(r.between(1, plan_.nodes));
     }

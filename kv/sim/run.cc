@@ -83,6 +83,9 @@ class Run {
     if (!world_.run_until([&] { return world_.all_ready(); }, seconds{30})) {
       world_.fail("LIVENESS: the cluster was not founded and ready within 30 s: " + reasons());
     }
+    for (NodeId id = 1; id <= plan_.nodes && go_on(); ++id) {
+      for (const auto& group : world_.node(id).groups()) members_[group.group].insert(id);
+    }
     return go_on();
   }
 
@@ -104,9 +107,19 @@ class Run {
       if (!nemesis_.damaged().contains(id)) core_.insert(id);
     }
     if (!plan_.heal_core_only) return;
-    const std::size_t replicas = std::min<std::size_t>(plan_.replicas, plan_.nodes);
-    const std::size_t may_miss = (replicas - 1) / 2;
-    while (plan_.nodes - core_.size() < may_miss) core_.erase(random.between(1, plan_.nodes));
+    for (std::uint64_t tries = 2 * plan_.nodes; tries > 0; --tries) {
+      const NodeId one = random.between(1, plan_.nodes);
+      if (core_.erase(one) == 1 && !has_majorities()) core_.insert(one);
+    }
+  }
+
+  /// Of every group.
+  [[nodiscard]] bool has_majorities() const {
+    return std::all_of(members_.begin(), members_.end(), [this](const auto& group) {
+      const auto alive = std::count_if(group.second.begin(), group.second.end(),
+                                       [this](NodeId id) { return core_.contains(id); });
+      return static_cast<std::size_t>(alive) * 2 > group.second.size();
+    });
   }
 
   void liveness() {
@@ -228,12 +241,9 @@ class Run {
     }
     const WitnessVerdict witness = judge_calls(clients_.seen(), models, plan_.partitions);
     for (const std::string& failure : witness.failures) world_.fail(failure);
-    const std::string box = clients_
-                                .history([&models](const Seen& seen) {
-                                  const auto model = models.find(seen.group);
-                                  return model == models.end() ? 0 : place_of(seen, model->second);
-                                })
-                                .check();
+    const Places places(clients_.seen(), models);
+    const std::string box =
+        clients_.history([&places](const Seen& seen) { return places.of(seen); }).check();
     if (!box.empty()) {
       world_.fail("LINEARIZABILITY: " + box);
       if (witness.failures.empty()) {
@@ -307,6 +317,7 @@ class Run {
   Nemesis nemesis_;
   Ledger ledger_;
   Clients clients_;
+  std::map<raft::GroupId, std::set<NodeId>> members_;
   std::set<NodeId> core_;
   bool must_converge_ = true;
 };

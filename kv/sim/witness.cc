@@ -1,5 +1,7 @@
 #include "kv/sim/witness.h"
 
+#include <set>
+
 namespace cairn::kv::sim {
 
 namespace {
@@ -133,15 +135,41 @@ class Judge {
 
 }  // namespace
 
-std::uint64_t place_of(const Seen& seen, const Model& model) {
-  const bool writes = seen.kind >= Kind::kPut && seen.kind <= Kind::kRemove;
+Places::Places(const std::vector<std::shared_ptr<Seen>>& calls,
+               const std::map<raft::GroupId, Model>& models)
+    : models_(models) {
+  std::set<std::pair<raft::GroupId, raft::Index>> owned;
+  for (const auto& s : calls) {
+    const auto model = models.find(s->group);
+    if (s->kind != Kind::kRemove || s->outcome != Outcome::kOk || model == models.end()) continue;
+    owned.emplace(s->group, model->second.index_of(s->revision));
+  }
+  for (const auto& s : calls) {
+    const auto model = models.find(s->group);
+    if (s->kind != Kind::kRemove || s->outcome != Outcome::kUnknown) continue;
+    if (model == models.end()) continue;
+    for (const raft::Index index : model->second.removals_of(s->key)) {
+      if (index <= s->commit_at_begin || !owned.emplace(s->group, index).second) continue;
+      removals_[s.get()] = index;
+      break;
+    }
+  }
+}
+
+std::uint64_t Places::of(const Seen& seen) const {
+  const auto at = models_.find(seen.group);
+  if (at == models_.end()) return 0;
+  const Model& model = at->second;
   if (seen.outcome == Outcome::kMismatch) return seen.commit_at_begin * 2 + 1;
   if (!seen.value.empty()) {
-    const auto at = model.writes_of(seen.value);
-    return at.empty() ? UINT64_MAX : at.front() * 2;
+    const auto writes = model.writes_of(seen.value);
+    return writes.empty() ? UINT64_MAX : writes.front() * 2;
   }
-  if (seen.outcome == Outcome::kUnknown) return UINT64_MAX;
-  return model.index_of(seen.revision) * 2 + (writes ? 0 : 1);
+  if (seen.outcome == Outcome::kUnknown) {
+    const auto removal = removals_.find(&seen);
+    return removal == removals_.end() ? UINT64_MAX : removal->second * 2;
+  }
+  return model.index_of(seen.revision) * 2 + (seen.kind == Kind::kRemove ? 0 : 1);
 }
 
 WitnessVerdict judge_calls(const std::vector<std::shared_ptr<Seen>>& calls,

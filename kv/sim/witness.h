@@ -18,8 +18,19 @@ struct WitnessVerdict {
   std::uint64_t judged = 0;
 };
 
-/// Where in the log a call took place, for the order in which a search tries them.
-[[nodiscard]] std::uint64_t place_of(const Seen& seen, const Model& model);
+/// Where in the log each call took place, for the order in which a search tries them.
+class Places {
+ public:
+  Places(const std::vector<std::shared_ptr<Seen>>& calls,
+         const std::map<raft::GroupId, Model>& models);
+  [[nodiscard]] std::uint64_t of(const Seen& seen) const;
+
+ private:
+  const std::map<raft::GroupId, Model>& models_;
+  /// Removals have no value by which to know them: those that no answered call owns are given to
+  /// the unanswered ones, first come, first served.
+  std::map<const Seen*, raft::Index> removals_;
+};
 
 [[nodiscard]] WitnessVerdict judge_calls(const std::vector<std::shared_ptr<Seen>>& calls,
                                          const std::map<raft::GroupId, Model>& models,
