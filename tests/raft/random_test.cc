@@ -29,6 +29,8 @@ CoreOptions small_options(Random& random) {
   options.unapplied_bytes_max = 500;
   options.pre_vote = random.between(0, 9) != 0;
   options.check_quorum = random.between(0, 9) != 0;
+  options.quiet = options.pre_vote && options.check_quorum && random.between(0, 1) == 0;
+  options.priority = static_cast<int>(random.between(1, 4)) * 25;
   return options;
 }
 
