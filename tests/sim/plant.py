@@ -4,7 +4,7 @@
 usage: plant.py [--check] [--tests] [--jobs N] [--only NAME]
 
   --check     only reads the registry and looks for every edit's place: seconds, no build
-  --tests     builds the tests of Raft and of the simulated cluster too (CAIRN_BUG=NAME chooses)
+  --tests     builds the tests of Raft and of the simulated cluster too; CAIRN_BUG=NAME chooses
   --jobs N    for the build (all processors)
   --only NAME plants that bug alone
 
@@ -59,7 +59,7 @@ class Bug:
         self.edits = []
         text = path.read_text()
         parts = re.split(r"^<<<< (\S+)\n(.*?)\n====\n(.*?)\n>>>>\n", text, flags=re.M | re.S)
-        for line in parts[0].splitlines():
+        for line in filter(str.strip, parts[0].splitlines()):
             name, colon, value = line.partition(":")
             if not colon or name not in FIELDS:
                 raise Refused(f"{path}: not a field: {line!r}")
@@ -220,8 +220,9 @@ def wanted_tree(bugs):
         raise Refused("raft/CMakeLists.txt: no cairn_library(raft to add planted.cc to")
     lists = lists.replace("cairn_library(raft\n", "cairn_library(raft\n  planted.cc\n")
     tree["raft/CMakeLists.txt"] = lists.encode()
-    if TABLE in tree:
-        tree[TABLE] = table_text(bugs).encode()
+    if TABLE not in tree:
+        raise Refused(f"{TABLE}: there is no such file to put the table in")
+    tree[TABLE] = table_text(bugs).encode()
     return tree
 
 
@@ -236,21 +237,19 @@ def write_tree(tree):
 
 def build(jobs, tests):
     env = dict(os.environ, CCACHE_BASEDIR=str(TREE))
+
     def run(*command):
         subprocess.run(command, cwd=TREE, env=env, check=True)
-    run("cmake", "--preset", "release", f"-DCAIRN_TESTS={'ON' if tests else 'OFF'}")
-    targets = ["kvsim"] if TABLE_THERE else []
+
+    targets = ["kvsim", "raft_random_test"]
     if tests:
-        targets += ["raft_test", "raft_random_test", "kv_sim_test", "kv_linearizability_test"]
+        targets += ["raft_test", "kv_sim_test", "kv_linearizability_test"]
+    run("cmake", "--preset", "release", "-DCAIRN_TESTS=ON")
     run("cmake", "--build", "build/release", f"-j{jobs}", "--", *targets)
-    if TABLE_THERE:
-        (MUTANTS / "bin").mkdir(exist_ok=True)
-        link = MUTANTS / "bin/kvsim"
-        link.unlink(missing_ok=True)
-        link.symlink_to("../tree/build/release/bin/kvsim")
-
-
-TABLE_THERE = (ROOT / TABLE).is_file()
+    (MUTANTS / "bin").mkdir(exist_ok=True)
+    link = MUTANTS / "bin/kvsim"
+    link.unlink(missing_ok=True)
+    link.symlink_to("../tree/build/release/bin/kvsim")
 
 
 def main():

@@ -44,8 +44,8 @@ struct Child {
   (void)setrlimit(RLIMIT_CPU, &limit);
   const rlimit no_core{0, 0};
   (void)setrlimit(RLIMIT_CORE, &no_core);
-  plant(task.bug != nullptr ? task.bug->name : "");
-  const SeedOutcome outcome = run_seed(task.run, task.seed);
+  const char* const bug = task.bug != nullptr ? task.bug->name : "";
+  const SeedOutcome outcome = run_seed(bug, task.run, task.seed);
   const std::string words = (outcome.ok ? "+" : "-") + outcome.oracle.substr(0, kOracleBytesMax);
   const bool told = write(pipe, words.data(), words.size()) == static_cast<ssize_t>(words.size());
   _exit(told ? 0 : 1);
@@ -200,6 +200,12 @@ int run_mutants(const MutantsOptions& options, const RunSeed& run_seed) {
   std::printf("%zu seeds without a bug, %zu of them red\n", controls.size(), red.size());
   std::printf("%td of %zu planted bugs caught\n", caught, tasks.size());
   return static_cast<std::size_t>(caught) == tasks.size() && red.empty() ? 0 : 1;
+}
+
+bool is_planted(std::string_view name) {
+  const auto bugs = planted_bugs();
+  return std::any_of(bugs.begin(), bugs.end(),
+                     [&](const PlantedBug& bug) { return name == bug.name; });
 }
 
 void list_bugs() {

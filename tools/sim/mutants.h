@@ -13,8 +13,9 @@ struct SeedOutcome {
   std::string oracle;  // that saw it, when not ok
 };
 
-/// Runs one seed in this process: with the bug that was planted, if one was.
-using RunSeed = std::function<SeedOutcome(std::string_view run, std::uint64_t seed)>;
+/// Runs one seed in this process, with that bug; "": without any.
+using RunSeed =
+    std::function<SeedOutcome(std::string_view bug, std::string_view run, std::uint64_t seed)>;
 
 struct MutantsOptions {
   std::string only;        // one bug's name; "" = all
@@ -28,5 +29,7 @@ int run_mutants(const MutantsOptions& options, const RunSeed& run_seed);
 
 /// The list of bugs, for people.
 void list_bugs();
+/// Is there a bug of this name here?
+[[nodiscard]] bool is_planted(std::string_view name);
 
 }  // namespace cairn::sim_tool
