@@ -9,6 +9,7 @@ Ends with 77 (skipped) where there is no Chromium that can run.
 import argparse
 import collections
 import html.parser
+import json
 import pathlib
 import re
 import shutil
@@ -18,8 +19,9 @@ import sys
 import tempfile
 
 SKIPPED = 77
-SEED, PROFILE, NODES = 4, "crashes", 3
+SEED, PROFILE, NODES = 5, "q2-first-reads", 3
 SIZE = (1500, 940)
+LEADER = 3  # of the roles
 
 
 class Drawing(html.parser.HTMLParser):
@@ -55,12 +57,25 @@ def browser():
     return None
 
 
-def look(chromium, page, folder, *more):
+def telling_window(page):
+    """Where a leader of partition 1 crashes and another is elected soon: '#FROM-TO' in ms."""
+    run = json.loads(re.search(r'id="run">\n(.*?)\n</script>', page, re.S).group(1))
+    elected = [(at, node) for at, node, group, role, *_ in run["roles"]
+               if group == 1 and role == LEADER]
+    for (_, leader), (next_at, _) in zip(elected, elected[1:]):
+        for at, _, node, kind, _ in run["nodes"]:
+            if kind == "crash" and node == leader and next_at - 400_000 < at < next_at:
+                wide = max(next_at - at, 40_000) * 1.3
+                return f"#{max(0, int(at - wide) // 1000)}-{int(next_at + wide) // 1000}"
+    return ""
+
+
+def look(chromium, folder, *more):
     command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
                f"--user-data-dir={folder}/profile", "--hide-scrollbars",
                f"--window-size={SIZE[0]},{SIZE[1]}", "--virtual-time-budget=4000",
                # It must stand alone: whatever it asked of a network, it would not get.
-               "--host-resolver-rules=MAP * ~NOTFOUND", *more, page.as_uri()]
+               "--host-resolver-rules=MAP * ~NOTFOUND", *more]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
@@ -104,7 +119,7 @@ def main():
             print(f"kvsim --report ended with {ran.returncode}:\n{ran.stdout}{ran.stderr}")
             return 1
         try:
-            looked = look(chromium, page, folder, "--dump-dom")
+            looked = look(chromium, folder, "--dump-dom", page.as_uri())
         except subprocess.TimeoutExpired:
             print("SKIPPED: Chromium does not run here: it hangs")
             return SKIPPED
@@ -113,7 +128,8 @@ def main():
             return SKIPPED
         wrong = check(Drawing(looked.stdout), page.read_text())
         picture = options.picture or pathlib.Path(folder) / "run.png"
-        look(chromium, page, folder, f"--screenshot={picture}")
+        look(chromium, folder, f"--screenshot={picture}",
+             page.as_uri() + telling_window(page.read_text()))
         width, height = struct.unpack(">II", picture.read_bytes()[16:24])
         if (width, height) != SIZE:
             wrong.append(f"a picture of {width} x {height}")

@@ -32,6 +32,8 @@ function jump(what, way) {
   show(next - span * 0.4, next + span * 0.6);
 }
 function opening() {
+  const asked = /^#(\d+)-(\d+)$/.exec(location.hash);  // milliseconds
+  if (asked) return show(asked[1] * 1000, asked[2] * 1000);
   const failed = run.failures[0];
   if (failed) return show(failed[0] - 150000, failed[0] + 30000);
   if (model.elections.length) return showAround(model.elections[0]);
@@ -104,6 +106,7 @@ addEventListener("keydown", (e) => {
     c: () => jump("crash", 1), C: () => jump("crash", -1), f: () => jump("fault", 1), F: () => jump("fault", -1) };
   if (keys[e.key]) { keys[e.key](); e.preventDefault(); }
 });
+addEventListener("hashchange", opening);
 addEventListener("resize", () => show(...view));
 
 function legend() {

@@ -245,7 +245,7 @@ function chosenMessages() {
 }
 
 function drawMessages() {
-  const layer = el(drawing, "g", { id: "messages" });
+  const layer = el(drawing, "g", { id: "messages", "clip-path": "url(#inside)" });
   const last = Math.max(run.end, 1);
   for (const m of chosenMessages()) {
     const [at, ended, delivered, from, to, , kind] = m;
@@ -304,6 +304,8 @@ function defs() {
     const m = el(d, "marker", { id: "m" + i, viewBox: "0 0 8 8", refX: 6.6, refY: 4, markerWidth: 8, markerHeight: 8, markerUnits: "userSpaceOnUse", orient: "auto" });
     el(m, "path", { d: "M0 0.8L7.4 4L0 7.2z", fill: k[1] });
   });
+  const inside = el(d, "clipPath", { id: "inside" });
+  el(inside, "rect", { x: LEFT - 2, y: 0, width: width - LEFT - RIGHT + 4, height });
   const p = el(d, "pattern", { id: "hatch", width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" });
   el(p, "rect", { width: 2, height: 6, fill: "#8a97a5", opacity: 0.5 });
 }
