@@ -5,15 +5,37 @@
 #include <string>
 
 #include "kv/sim/fault_kinds.h"
+#include "kv/sim/report.h"
 #include "kv/sim/run.h"
 #include "kv/sim/text_trace.h"
+#include "tools/sim/bug_run.h"
 #include "tools/sim/campaign.h"
+#include "tools/sim/elsewhere.h"
 #include "tools/sim/options.h"
+#include "tools/sim/planted.h"
 #include "tools/sim/shrink.h"
 
 namespace cairn::sim_tool {
 
 namespace {
+
+/// False: it could not be written.
+bool write_report(const SimOptions& options, const kv::sim::ReportRecorder& report,
+                  const kv::sim::RunResult& result) {
+  const std::string line = result.last_line(options.request.seed);
+  kv::sim::ReportTitle title;
+  title.seed = options.request.seed;
+  title.profile = options.request.profile;
+  title.hash = line.substr(line.find("trace-hash=") + 11, 16);
+  title.verdict = line.substr(line.find(title.hash) + title.hash.size() + 1);
+  if (!options.bug.empty()) title.profile += ", with the planted bug " + options.bug;
+  title.nodes = kv::sim::draw_plan(options.request)->nodes;
+  std::ofstream file(options.report);
+  file << report.html(title, result.virtual_time);
+  if (file.flush()) return true;
+  std::fprintf(stderr, "kvsim: %s cannot be written\n", options.report.c_str());
+  return false;
+}
 
 /// In this process: so that a debugger and a trace see it.
 int run_one(const SimOptions& options) {
@@ -24,7 +46,10 @@ int run_one(const SimOptions& options) {
     file.open(options.trace);
     watchers.push_back(&trace);
   }
+  kv::sim::ReportRecorder report;
+  if (!options.report.empty()) watchers.push_back(&report);
   const kv::sim::RunResult result = kv::sim::run(options.request, watchers);
+  if (!options.report.empty() && !write_report(options, report, result)) return 2;
   if (!options.trace.empty() && !file.flush()) {
     std::fprintf(stderr, "kvsim: %s cannot be written\n", options.trace.c_str());
     return 2;
@@ -69,7 +94,15 @@ int main_of(int argc, const char* const* argv) {
     std::fprintf(stderr, "kvsim: %s; see kvsim --help\n", wrong.c_str());
     return 2;
   }
+  if (wants_bugs(options)) {
+    if (planted_bugs().empty()) return run_build_with_bugs(argv);
+    if (!options.bug.empty() && !is_planted(options.bug)) {
+      std::fprintf(stderr, "kvsim: no bug is called %s; --list-bugs\n", options.bug.c_str());
+      return 2;
+    }
+  }
   using What = SimOptions::What;
+  if (options.what != What::kMutants) plant(options.bug);
   switch (options.what) {
     case What::kRun:
       return run_one(options);
@@ -81,6 +114,11 @@ int main_of(int argc, const char* const* argv) {
       return list_faults();
     case What::kListProfiles:
       return list_profiles();
+    case What::kMutants:
+      return run_mutants({options.bug, options.jobs, options.stretch}, run_for_bug);
+    case What::kListBugs:
+      list_bugs();
+      return 0;
     case What::kHelp:
       break;
   }

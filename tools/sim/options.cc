@@ -3,14 +3,17 @@
 #include <charconv>
 #include <cstdlib>
 #include <string_view>
+#include <utility>
 
 namespace cairn::sim_tool {
 
 const char* const kSimHelp =
-    R"(usage: kvsim --seed N [--profile P] [--nodes K] [--minutes M] [--trace FILE] [--shrink]
+    R"(usage: kvsim --seed N [--profile P] [--nodes K] [--minutes M] [--trace FILE]
+             [--report FILE.html] [--shrink]
        kvsim --seeds A..B [--jobs J] [--profile P] [--nodes K] [--minutes M] [--shrink]
        kvsim --replay FILE
-       kvsim --list-faults | --list-profiles
+       kvsim --mutants [--bug NAME] [--jobs J] [--stretch PERCENT]
+       kvsim --list-faults | --list-profiles | --list-bugs
 
 Runs whole clusters of the production node in virtual time, breaks them, and judges what they did.
 A seed is a run: the same seed gives the same run, to the last byte, on every machine.
@@ -24,9 +27,16 @@ A seed is a run: the same seed gives the same run, to the last byte, on every ma
   --minutes M     so long are faults made, in virtual minutes; 0.5 is half a minute
   --faults A,B    only these kinds of what the seed draws ('none': none)
   --clients N     so many clients
+  --report FILE   the run as a picture: a page that a browser shows by itself
   --trace FILE    every event of a run as a line of text
   --shrink        a failing seed is made smaller, and said as one line for --replay
   --replay FILE   a run for each line of the file, as --shrink says them; # begins a comment
+
+Bugs are planted in a build of its own, which tests/sim/plant.py makes and this one calls:
+  --mutants       every bug, until a seed catches it, and the same seeds without; a table, and
+                  'N of M planted bugs caught'; exit status 0 if all were, each in its number
+  --bug NAME      with --mutants that one alone; with --seed or --seeds a run that has it
+  --stretch P     so many per cent of each bug's number of seeds (100)
 )";
 
 namespace {
@@ -67,8 +77,16 @@ std::string parse_with_value(std::string_view option, const std::string& value,
     options->jobs = static_cast<unsigned>(n);
     return {};
   }
-  if (option == "--trace") {
-    options->trace = value;
+  if (option == "--stretch") {
+    if (!parse_number(value, &n) || n < 1 || n > 100'000) return "--stretch: from 1 to 100000";
+    options->stretch = static_cast<unsigned>(n);
+    return {};
+  }
+  for (const auto& [known, place] : {std::pair{"--trace", &options->trace},
+                                     {"--report", &options->report},
+                                     {"--bug", &options->bug}}) {
+    if (option != known) continue;
+    *place = value;
     return {};
   }
   if (option == "--replay") {
@@ -86,6 +104,11 @@ std::string parse_with_value(std::string_view option, const std::string& value,
 
 }  // namespace
 
+bool wants_bugs(const SimOptions& options) {
+  using What = SimOptions::What;
+  return options.what == What::kMutants || options.what == What::kListBugs || !options.bug.empty();
+}
+
 std::string parse_options(int argc, const char* const* argv, SimOptions* options) {
   using What = SimOptions::What;
   for (int i = 1; i < argc; ++i) {
@@ -96,6 +119,10 @@ std::string parse_options(int argc, const char* const* argv, SimOptions* options
       options->what = What::kListFaults;
     } else if (option == "--list-profiles") {
       options->what = What::kListProfiles;
+    } else if (option == "--list-bugs") {
+      options->what = What::kListBugs;
+    } else if (option == "--mutants") {
+      options->what = What::kMutants;
     } else if (option == "--help" || option == "-h") {
       options->what = What::kHelp;
       return {};
