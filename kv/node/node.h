@@ -64,6 +64,12 @@ class Node {
   virtual void scan(ScanOptions options, Callback<ScanResult> done) = 0;
   virtual void view(ReadOptions options, Callback<std::shared_ptr<const PartitionsView>> done) = 0;
 
+  /// A backup of all partitions, by a handle: begun, read piece by piece (nullopt after the last;
+  /// one call at a time), ended. After an error, or a minute without a call, it is over.
+  virtual void backup(Callback<std::uint64_t> done) = 0;
+  virtual void backup_next(std::uint64_t handle, Callback<std::optional<std::string>> done) = 0;
+  virtual void backup_end(std::uint64_t handle) = 0;
+
   [[nodiscard]] virtual std::vector<std::string> not_ready_reasons() const = 0;
   [[nodiscard]] virtual ClusterView cluster() const = 0;
   [[nodiscard]] virtual RingView ring(std::string_view key) const = 0;

@@ -44,6 +44,7 @@ void NodeImpl::fence(const std::string& why) {
   end_all_calls(error);
   outbox_.stop();
   inbox_.stop();
+  backups_.stop();
   // What says so leaves at the end of this turn; only then do the connections close.
   seams_.clock->call_after(kFarewell, [weak = weak_from_this()] {
     if (const auto self = weak.lock(); self && self->peers_) self->peers_->stop();
@@ -59,6 +60,7 @@ void NodeImpl::fail(const std::string& what) {
   end_all_calls(error);
   outbox_.stop();
   inbox_.stop();
+  backups_.stop();
   if (peers_) peers_->stop();
   report(error);
 }
@@ -110,6 +112,7 @@ void NodeImpl::stop_step() {
       end_all_calls(Error(Errc::kShuttingDown, "this node is stopping"));
       outbox_.stop();
       inbox_.stop();
+      backups_.stop();
       if (peers_) peers_->stop();
       stop_phase_ = StopPhase::kFlushing;
       stop_deadline_ = now() + kFlushMax;

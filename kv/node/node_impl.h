@@ -17,6 +17,7 @@
 #include "kv/identity/founding_record.h"
 #include "kv/identity/identity.h"
 #include "kv/node/apply_stage.h"
+#include "kv/node/backups.h"
 #include "kv/node/durations.h"
 #include "kv/node/forwarder.h"
 #include "kv/node/node.h"
@@ -35,6 +36,7 @@ class NodeImpl final : public Node,
                        private ForwarderHost,
                        private ReadHost,
                        private SnapshotHost,
+                       private BackupHost,
                        private net::PeerEvents,
                        public std::enable_shared_from_this<NodeImpl> {
  public:
@@ -54,6 +56,9 @@ class NodeImpl final : public Node,
   void get(std::string key, ReadOptions options, Callback<ReadResult> done) override;
   void scan(ScanOptions options, Callback<ScanResult> done) override;
   void view(ReadOptions options, Callback<std::shared_ptr<const PartitionsView>> done) override;
+  void backup(Callback<std::uint64_t> done) override;
+  void backup_next(std::uint64_t handle, Callback<std::optional<std::string>> done) override;
+  void backup_end(std::uint64_t handle) override { backups_.end(handle); }
   std::vector<std::string> not_ready_reasons() const override;
   ClusterView cluster() const override;
   RingView ring(std::string_view key) const override;
@@ -166,6 +171,10 @@ class NodeImpl final : public Node,
   void reset_log(raft::GroupId group, const raft::SnapshotMeta& meta,
                  std::function<void()> done) override;
 
+  BackupHeader backup_header() override;
+  void await_newest(raft::GroupId group, Micros deadline,
+                    std::function<void(std::optional<Error>)> done) override;
+
   // --- net::PeerEvents
   net::Hello make_hello(raft::NodeId to, net::Channel channel) override;
   void on_hello(const net::Hello& hello,
@@ -217,6 +226,7 @@ class NodeImpl final : public Node,
   Reads reads_;
   SnapshotOutbox outbox_;
   SnapshotInbox inbox_;
+  Backups backups_;
 
   std::map<raft::GroupId, std::unique_ptr<Replica>> replicas_;
   std::vector<Replica*> by_group_;  // index = group id, null where none is here

@@ -56,7 +56,8 @@ NodeImpl::NodeImpl(const NodeSeams& seams, Options options)
       forwarder_(*this),
       reads_(*this),
       outbox_(*this),
-      inbox_(*this) {}
+      inbox_(*this),
+      backups_(*this) {}
 
 NodeImpl::~NodeImpl() {
   if (peers_) peers_->stop();

@@ -175,6 +175,12 @@ void NodeImpl::handle_request(raft::NodeId from, net::Channel channel, net::Requ
         return;
       }
       break;
+    case RequestKind::kBackup:
+      if (auto backup = decode_backup_request(request.body); backup && here(backup->group)) {
+        backups_.serve(from, *backup, answer);
+        return;
+      }
+      break;
   }
   reply(from, channel, request.id, RpcReply(not_leading(raft::kNobody)));
 }

@@ -177,6 +177,7 @@ void NodeImpl::read_log(Replica& replica, const raft::LogRead& read) {
 void NodeImpl::upkeep() {
   outbox_.tick();
   inbox_.tick();
+  backups_.tick();
   if (!engine_ || fenced_) return;
   for (auto& [group, r] : replicas_) trim(*r);
   if (engine_->metrics().unflushed_bytes > kUnflushedBytesMax) start_flush();
