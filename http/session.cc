@@ -231,8 +231,10 @@ void Session<Stream>::pulled(kv::Result<std::optional<std::string>> piece) {
   pulling_ = false;
   if (closed_) return;
   if (!piece) return close();  // without the last chunk: the client knows that it is not whole
-  append_chunk(out_, piece->has_value() ? std::string_view(**piece) : std::string_view());
-  if (!piece->has_value()) {
+  if (piece->has_value()) {
+    if (!(*piece)->empty()) append_chunk(out_, **piece);
+  } else {
+    append_chunk(out_, {});
     streaming_.reset();
     exchanges_.pop();
     send_done();

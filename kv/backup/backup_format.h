@@ -15,9 +15,9 @@
 #include <string>
 #include <string_view>
 
-#include "kv/engine/snapshot_chunk.h"
-
 namespace cairn::kv {
+
+struct StreamHead;
 
 inline constexpr std::string_view kBackupMagic = "CAIRNBAK";
 inline constexpr std::uint32_t kBackupVersion = 1;
@@ -67,25 +67,23 @@ struct BackupFault {
   bool newer = false;  // made by a newer version, not damaged
 };
 
-/// What a walk over a backup meets. A visitor that answers false ends the walk with its own fault.
+/// What a walk over a backup meets. A visitor that answers false ends the walk.
 class BackupVisitor {
  public:
   virtual ~BackupVisitor() = default;
   [[nodiscard]] virtual bool header(const BackupHeader&) { return true; }
-  /// A chunk that is sound in itself. `chunk` is valid during the call.
-  [[nodiscard]] virtual bool chunk(std::uint32_t /*partition*/, std::string_view /*chunk*/) {
+  [[nodiscard]] virtual bool partition_begin(std::uint32_t /*partition*/, const StreamHead&) {
     return true;
   }
-  /// An entry of the chunk before; its key begins with the space.
+  /// Its key begins with the space.
   [[nodiscard]] virtual bool entry(std::uint32_t /*partition*/, std::string_view /*key*/,
                                    std::string_view /*value*/) {
     return true;
   }
-  /// After a partition's last chunk, whose digest was found to hold.
-  [[nodiscard]] virtual bool partition_end(std::uint32_t /*partition*/, const StreamHead&,
-                                           const StreamTail&) {
-    return true;
-  }
+  /// The partition's digest was found to hold.
+  [[nodiscard]] virtual bool partition_end(std::uint32_t /*partition*/) { return true; }
+  /// After each block: how far the walk is.
+  virtual void progress(std::uint64_t /*bytes*/) {}
 };
 
 struct BackupSummary {

@@ -7,11 +7,13 @@
 #include "kv/engine/digest.h"
 #include "kv/engine/hash.h"
 #include "kv/engine/keyspace.h"
+#include "kv/engine/snapshot_chunk.h"
 
 namespace cairn::kv {
 namespace {
 
 constexpr std::size_t kHeaderBytesMax = 4096;
+constexpr const char* kStopped = "its reader could not go on";
 
 class Walk {
  public:
@@ -86,7 +88,7 @@ bool Walk::read_header() {
   // "newer" is believed only when the check holds.
   if (size < kBackupHeaderBytes || size > kHeaderBytesMax) return wrong(0, "the header is damaged");
   std::string rest;
-  if (!read(size - kBackupHeaderBytes, &rest)) return false;
+  if (!read(size - kBackupHeaderBytes, &rest)) return wrong(0, "the header is damaged");
   const std::string whole = bytes + rest;
   const std::string_view checked = std::string_view(whole).substr(0, size - 8);
   if (FieldReader(std::string_view(whole).substr(size - 8)).le<std::uint64_t>() !=
@@ -112,7 +114,7 @@ bool Walk::read_header() {
   }
   if (header.partitions == 0) return wrong(24, "it has no partition");
   chain_ = hash64(bytes);
-  return visitor_.header(header) || wrong(0, "refused");
+  return visitor_.header(header) || wrong(0, kStopped);
 }
 
 bool Walk::read_block(Block* block) {
@@ -141,6 +143,7 @@ bool Walk::read_block(Block* block) {
     return wrong(block->at, "a block of an unknown kind");
   }
   ++blocks_;
+  visitor_.progress(at_);
   return true;
 }
 
@@ -158,15 +161,15 @@ bool Walk::read_chunk(const Block& block) {
     digest_.emplace(head.replicated);
     summary_.revision_max =
         std::max({summary_.revision_max, record_->last_revision, record_->ceiling});
+    if (!visitor_.partition_begin(partition_, head)) return wrong(block.at, kStopped);
   }
-  if (!visitor_.chunk(partition_, block.payload)) return wrong(block.at, "refused");
   if (!read_entries(block)) return false;
   if (!reader_.tail()) return true;
   const StreamTail& tail = *reader_.tail();
   if (tail.entries != entries_ || tail.digest != digest_->value()) {
     return wrong(block.at, "a partition's digest does not hold");
   }
-  if (!visitor_.partition_end(partition_, *reader_.head(), tail)) return wrong(block.at, "refused");
+  if (!visitor_.partition_end(partition_)) return wrong(block.at, kStopped);
   summary_.entries += entries_;
   ++partition_;
   reader_ = ChunkReader();
@@ -190,7 +193,7 @@ bool Walk::read_entries(const Block& block) {
     digest_->add(key, reader_.value());
     ++entries_;
     if (key.front() == static_cast<char>(Space::kCurrent)) ++summary_.items;
-    if (!visitor_.entry(partition_, key, reader_.value())) return wrong(block.at, "refused");
+    if (!visitor_.entry(partition_, key, reader_.value())) return wrong(block.at, kStopped);
   }
 }
 
