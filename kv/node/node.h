@@ -7,12 +7,14 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "cairn/kv/store.h"
 #include "kv/engine/engine.h"
+#include "kv/node/disk_guard.h"
 #include "net/clock.h"
 #include "net/transport.h"
 #include "wal/executor.h"
@@ -31,6 +33,9 @@ struct NodeSeams {
   wal::Executor* apply = nullptr;       // the engine's writer
   wal::Executor* read = nullptr;        // scans and snapshot streams
   wal::Executor* background = nullptr;  // LevelDB's compactions; null: inline on `apply`
+  /// Of the data directory's file system; called on `log`. Empty: the disk is never full before a
+  /// write says so.
+  std::function<std::optional<DiskSpace>()> disk_space;
   std::function<std::uint64_t()>
       random;  // for ids, nonces and election jitter; open() and home only
 };

@@ -120,14 +120,10 @@ void NodeImpl::stop_step() {
         finish_stop();
         return;
       }
-      flush_engine([this](bool) {
-        if (stop_phase_ != StopPhase::kFlushing) return;
-        stop_phase_ = StopPhase::kClosing;
-        stop_deadline_ = now() + kCloseMax;
-        wal_->close([weak = weak_from_this()](const wal::Result<void>&) {
-          if (const auto self = weak.lock()) self->finish_stop();
-        });
-      });
+      if (disk_.exhausted())
+        close_log();  // the next start replays what could not be flushed
+      else
+        flush_engine([this](bool) { close_log(); });
       return;
     }
     case StopPhase::kFlushing:
@@ -135,6 +131,15 @@ void NodeImpl::stop_step() {
       if (late) finish_stop();  // the mark is missing: the next start recovers as after a crash
       return;
   }
+}
+
+void NodeImpl::close_log() {
+  if (stop_phase_ != StopPhase::kFlushing) return;
+  stop_phase_ = StopPhase::kClosing;
+  stop_deadline_ = now() + kCloseMax;
+  wal_->close([weak = weak_from_this()](const wal::Result<void>&) {
+    if (const auto self = weak.lock()) self->finish_stop();
+  });
 }
 
 void NodeImpl::finish_stop() {

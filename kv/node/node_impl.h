@@ -90,6 +90,8 @@ class NodeImpl final : public Node,
   void pump();
   void commit_log(std::function<void()> durable);
   void wait_for_space(std::function<void()> durable);
+  void look_at_disk();
+  void disk_seen(const DiskSpace& space);
   void log_committed(std::vector<PersistUnderWay> persists);
   void entries_applied(std::vector<ApplyResult> results);
   void upkeep();
@@ -99,6 +101,7 @@ class NodeImpl final : public Node,
 
   // --- node_clients.cc
   [[nodiscard]] std::optional<Error> refuse_write() const;
+  [[nodiscard]] std::optional<Error> refuse_for_space(const Command& command) const;
   [[nodiscard]] std::optional<Error> check_key(std::string_view key) const;
   [[nodiscard]] Micros deadline_of(std::chrono::milliseconds timeout) const;
   void submit(raft::GroupId group, Command command, Micros deadline,
@@ -134,6 +137,7 @@ class NodeImpl final : public Node,
   void fence(const std::string& why);
   void end_all_calls(const Error& error);
   void stop_step();
+  void close_log();
   void finish_stop();
   void log_line(LogLine::Level level, std::string text) const;
   void report(const Error& error);
@@ -201,6 +205,8 @@ class NodeImpl final : public Node,
   State state_ = State::kUnfounded;
   bool fenced_ = false;
   bool disk_full_ = false;
+  DiskGuard disk_;
+  bool looking_at_disk_ = false;
   bool failed_ = false;
   bool reported_ = false;
   std::string fenced_why_;
