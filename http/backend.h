@@ -26,6 +26,8 @@ class Backend {
   virtual void get(std::string key, kv::ReadOptions options, kv::Callback<kv::ReadResult> done) = 0;
   virtual void scan(kv::ScanOptions options, kv::Callback<kv::ScanResult> done) = 0;
 
+  virtual void backup(kv::Callback<std::shared_ptr<kv::BackupStream>> done) = 0;
+
   [[nodiscard]] virtual std::vector<std::string> not_ready_reasons() const = 0;
   [[nodiscard]] virtual kv::ClusterView cluster() const = 0;
   [[nodiscard]] virtual kv::RingView ring(std::string_view key) const = 0;

@@ -68,6 +68,20 @@ Response metrics_response(HandlerContext& context) {
   return r;
 }
 
+void handle_backup(HandlerContext& context, const Call& call, const Responder& respond) {
+  if (call.http_1_0) {
+    return answer_bad_request(call, "a backup is streamed in chunks, which HTTP/1.0 does not know",
+                              respond);
+  }
+  context.backend.backup([respond](kv::Result<std::shared_ptr<kv::BackupStream>> stream) {
+    if (!stream) return answer_error(stream.error(), false, false, respond);
+    Response r;
+    r.type = ContentType::kBytes;
+    r.stream = std::move(*stream);
+    respond(std::move(r));
+  });
+}
+
 }  // namespace
 
 Call make_call(Request&& request) {
@@ -76,6 +90,7 @@ Call make_call(Request&& request) {
   const Route found = route(target.path);
   call.endpoint = found.endpoint;
   call.method = request.method;
+  call.http_1_0 = request.http_1_0;
   if (found.endpoint == Endpoint::kNone) {
     call.problem.emplace().code = Code::kNotFound;
   } else if (!allows(found.endpoint, request.method)) {
@@ -124,6 +139,8 @@ void handle_admin(HandlerContext& context, Call&& call, Responder respond) {
     return answer_bad_request(call, std::move(*complaint), respond);
   }
   switch (call.endpoint) {
+    case Endpoint::kBackup:
+      return handle_backup(context, call, respond);
     case Endpoint::kCluster:
       return respond(json(render_cluster(context.backend.cluster())));
     case Endpoint::kRing:

@@ -31,6 +31,7 @@ struct Call {
   std::string body;
   std::optional<Problem> problem;  // then this is the answer
   bool has_idempotency_key = false;
+  bool http_1_0 = false;
 
   [[nodiscard]] bool is_write() const {
     return access == Access::kWriteKey || access == Access::kWriteMany;

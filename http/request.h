@@ -21,6 +21,7 @@ struct Fields {
 struct Request {
   Method method = Method::kOther;
   bool keep_alive = true;
+  bool http_1_0 = false;
   std::string target;
   Fields fields;
   std::string body;

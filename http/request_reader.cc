@@ -42,6 +42,7 @@ RequestReader::Step RequestReader::head(std::string_view in) {
   if (const auto refusal = parse_head(text, verdict.head, request_)) return refuse(*refusal);
 
   request_.keep_alive = verdict.head.keep_alive;
+  request_.http_1_0 = verdict.head.http_1_0;
   chunked_ = verdict.head.chunked;
   remaining_ = static_cast<std::size_t>(verdict.head.content_length);
   continue_due_ = verdict.head.expect_continue && (chunked_ || remaining_ > 0);

@@ -100,10 +100,22 @@ void append_response(std::string& out, const Response& r, std::string_view date,
     out += "\r\n";
   }
   if (close) out += "Connection: close\r\n";
+  if (r.stream) {
+    out += "Transfer-Encoding: chunked\r\n\r\n";
+    return;
+  }
   out += "Content-Length: ";
   append_number(out, r.body.size());
   out += "\r\n\r\n";
   if (!head_only) out += r.body;
+}
+
+void append_chunk(std::string& out, std::string_view piece) {
+  char size[20];
+  std::snprintf(size, sizeof size, "%zx\r\n", piece.size());
+  out += size;
+  out += piece;
+  out += "\r\n";
 }
 
 std::string imf_date(std::int64_t unix_seconds) {

@@ -22,6 +22,7 @@ constexpr Row kTable[kEndpoints] = {
     {"/v1/kv", "/v1/kv", "GET, HEAD, DELETE", kRead | bit(Method::kDelete)},
     {"/v1/cluster", "/v1/cluster", "GET, HEAD", kRead},
     {"/v1/ring/", "/v1/ring/{key}", "GET, HEAD", kRead},
+    {"/v1/backup", "/v1/backup", "GET", bit(Method::kGet)},
     {"/health", "/health", "GET, HEAD", kRead},
     {"/livez", "/livez", "GET, HEAD", kRead},
     {"/readyz", "/readyz", "GET, HEAD", kRead},

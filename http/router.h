@@ -14,6 +14,7 @@ enum class Endpoint : std::uint8_t {
   kRange,    // /v1/kv
   kCluster,  // /v1/cluster
   kRing,     // /v1/ring/{key}
+  kBackup,   // /v1/backup
   kHealth,   // /health
   kLive,     // /livez
   kReady,    // /readyz

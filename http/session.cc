@@ -132,6 +132,7 @@ bool Session<Stream>::finished() const {
 
 template <class Stream>
 void Session<Stream>::settle() {
+  pull();
   send_continue();
   write();
   recharge();
@@ -198,7 +199,7 @@ void Session<Stream>::answer(std::uint64_t id, Response&& response) {
 
 template <class Stream>
 void Session<Stream>::send_done() {
-  while (const Exchange* e = exchanges_.front_done()) {
+  while (const Exchange* e = streaming_ ? nullptr : exchanges_.front_done()) {
     const bool last = no_more_ && exchanges_.size() == 1 && !held_;
     append_response(out_, e->response, door_->date(), e->method == Method::kHead, last);
     said_close_ = last;
@@ -208,8 +209,37 @@ void Session<Stream>::send_done() {
     } else {
       door_->metrics().answered_unread(e->response.status);
     }
-    exchanges_.pop();
+    if (e->response.stream) {
+      streaming_ = e->response.stream;  // it stays at the front until its body's end
+    } else {
+      exchanges_.pop();
+    }
   }
+}
+
+// The next piece of a streamed body, as the client takes what was sent before.
+template <class Stream>
+void Session<Stream>::pull() {
+  if (!streaming_ || pulling_ || out_.size() >= kOutBytesMax) return;
+  pulling_ = true;
+  streaming_->async_next(
+      [self = this->shared_from_this()](auto piece) { self->pulled(std::move(piece)); });
+}
+
+template <class Stream>
+void Session<Stream>::pulled(kv::Result<std::optional<std::string>> piece) {
+  pulling_ = false;
+  if (closed_) return;
+  if (!piece) return close();  // without the last chunk: the client knows that it is not whole
+  if (piece->has_value()) {
+    if (!(*piece)->empty()) append_chunk(out_, **piece);
+  } else {
+    append_chunk(out_, {});
+    streaming_.reset();
+    exchanges_.pop();
+    send_done();
+  }
+  pump();
 }
 
 // An interim answer must not overtake the answers before it.
@@ -327,6 +357,7 @@ void Session<Stream>::close() {
   boost::system::error_code ignored;
   stream_.close(ignored);
   held_.reset();
+  streaming_.reset();
   door_->charge(std::exchange(charged_, 0), 0);
   door_->remove(*this);
 }

@@ -52,6 +52,8 @@ class Session final : public Connection,
   void begin_call(Call&& call);
   void refuse(const Refusal& refusal);
   void send_done();
+  void pull();
+  void pulled(kv::Result<std::optional<std::string>> piece);
   void send_continue();
   void recharge();
 
@@ -72,6 +74,9 @@ class Session final : public Connection,
   Exchanges exchanges_;
   std::optional<Call> held_;  // read, but must wait for an earlier one (see conflict())
 
+  // The body of the answer at the front, when it comes piece by piece; its head has been sent.
+  std::shared_ptr<kv::BackupStream> streaming_;
+
   std::string out_;      // answers to be sent
   std::string sending_;  // answers being sent
   std::size_t sent_ = 0;
@@ -81,6 +86,7 @@ class Session final : public Connection,
   bool pumping_ = false;
   bool reading_ = false;
   bool writing_ = false;
+  bool pulling_ = false;
   bool continue_due_ = false;
   bool no_more_ = false;  // no further request will be read
   bool end_of_input_ = false;

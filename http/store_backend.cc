@@ -31,6 +31,9 @@ class StoreBackend final : public Backend {
   void scan(kv::ScanOptions options, kv::Callback<kv::ScanResult> done) override {
     store_.async_scan(std::move(options), std::move(done));
   }
+  void backup(kv::Callback<std::shared_ptr<kv::BackupStream>> done) override {
+    store_.async_backup(std::move(done));
+  }
 
   std::vector<std::string> not_ready_reasons() const override { return store_.not_ready_reasons(); }
   kv::ClusterView cluster() const override { return store_.cluster(); }

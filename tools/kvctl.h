@@ -42,6 +42,10 @@ struct Verb {
 [[nodiscard]] Verb scan_verb();
 [[nodiscard]] Verb cluster_verb();
 [[nodiscard]] Verb ring_verb();
+[[nodiscard]] Verb backup_verb();
+[[nodiscard]] Verb restore_verb();
+[[nodiscard]] Verb verify_verb();
+[[nodiscard]] Verb wal_verb();
 
 /// `error: …` on stderr.
 int fail(Exit status, const std::string& text);

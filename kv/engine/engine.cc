@@ -18,7 +18,7 @@ namespace {
 class EngineImpl final : public Engine {
  public:
   EngineImpl(std::unique_ptr<Database> database, const EngineOptions& options,
-             const Identity& identity)
+             const EngineIdentity& identity)
       : options_(options),
         identity_(identity),
         database_(std::move(database)),
@@ -172,7 +172,7 @@ class EngineImpl final : public Engine {
       batch.Put(identity_key(), encode_identity(identity_));
       return database_->write(batch, {});
     }
-    const std::optional<Identity> identity = decode_identity(bytes);
+    const std::optional<EngineIdentity> identity = decode_identity(bytes);
     if (!identity || identity->format == 0) {
       *detail = "the database's identity record is damaged";
       return database_->corrupt();
@@ -210,7 +210,7 @@ class EngineImpl final : public Engine {
   }
 
   const EngineOptions options_;
-  const Identity identity_;
+  const EngineIdentity identity_;
   const std::unique_ptr<Database> database_;
   MetadataTable table_;
   Groups groups_;
@@ -266,7 +266,7 @@ boost::system::result<std::unique_ptr<Engine>> Engine::open(
   EngineResult<std::unique_ptr<Database>> database =
       Database::open(files, directory, options, background, detail);
   if (!database) return database.error();
-  Identity identity;
+  EngineIdentity identity;
   identity.cluster = cluster_id;
   identity.node = node_id;
   auto engine = std::make_unique<EngineImpl>(std::move(*database), options, identity);

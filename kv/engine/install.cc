@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "kv/command/limits.h"
-
 namespace cairn::kv {
 namespace {
 
@@ -18,31 +16,6 @@ leveldb::Slice slice(std::string_view bytes) {
 /// An error as that of a step whose value is a bool, which an error_code converts to as well.
 EngineResult<bool> failed_step(const EngineResult<void>& done) {
   return {boost::system::in_place_error, done.error()};
-}
-
-/// Is this a record that a group of this format version may have?
-bool acceptable(Space space, std::string_view key, std::string_view value) {
-  switch (space) {
-    case Space::kCurrent: {
-      const std::optional<ItemMeta> meta = parse_item_trailer(value);
-      return meta && !key.empty() && key.size() <= kCommandKeyBytesMax &&
-             hash128(value.substr(0, meta->value_size)) == meta->value_hash;
-    }
-    case Space::kSession:
-      return key.size() == 8 && decode_session(value).has_value();
-    case Space::kSessionAnswer:
-      return key.size() == 16 && decode_answer(value).has_value();
-    case Space::kIdempotency:
-      return key.size() > 8 && decode_idempotency(value).has_value();
-    case Space::kIdempotencyExpiry:
-      return key.size() > 16 && value.empty();
-    case Space::kEvent:
-    case Space::kHistory:
-    case Space::kLease:
-    case Space::kTransaction:
-      break;  // reserved, hence empty
-  }
-  return false;
 }
 
 }  // namespace
@@ -224,8 +197,8 @@ EngineResult<void> GroupInstall::accept_entry(leveldb::WriteBatch& batch) {
   const std::string_view key = reader_.key();
   const std::string_view value = reader_.value();
   if (key.size() < 2 || key <= last_key_) return EngineError::kBadChunk;
+  if (!acceptable_record(key, value)) return EngineError::kBadChunk;
   const auto space = static_cast<Space>(static_cast<unsigned char>(key.front()));
-  if (!acceptable(space, key.substr(1), value)) return EngineError::kBadChunk;
   if (space == Space::kSession) ++sessions_;
   if (space == Space::kIdempotency) ++idempotency_records_;
   digest_->add(key, value);

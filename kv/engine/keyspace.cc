@@ -111,7 +111,7 @@ std::string expiry_suffix(std::uint64_t expiry_ms, std::string_view record_suffi
   return out;
 }
 
-std::string encode_identity(const Identity& identity) {
+std::string encode_identity(const EngineIdentity& identity) {
   std::string out;
   append_le(out, identity.format);
   append_le(out, identity.cluster);
@@ -119,9 +119,9 @@ std::string encode_identity(const Identity& identity) {
   return out;
 }
 
-std::optional<Identity> decode_identity(std::string_view bytes) {
+std::optional<EngineIdentity> decode_identity(std::string_view bytes) {
   FieldReader in(bytes);
-  Identity identity;
+  EngineIdentity identity;
   identity.format = in.le<std::uint16_t>();
   if (!in.ok()) return std::nullopt;
   if (identity.format != kEngineFormat) return identity;  // the rest may look otherwise

@@ -60,13 +60,13 @@ struct Garbage {
 // --- values
 // ---------------------------------------------------------------------------------------
 
-struct Identity {
+struct EngineIdentity {
   std::uint16_t format = kEngineFormat;
   std::uint64_t cluster = 0;
   std::uint64_t node = 0;
 };
-[[nodiscard]] std::string encode_identity(const Identity& identity);
-[[nodiscard]] std::optional<Identity> decode_identity(std::string_view bytes);
+[[nodiscard]] std::string encode_identity(const EngineIdentity& identity);
+[[nodiscard]] std::optional<EngineIdentity> decode_identity(std::string_view bytes);
 
 /// A group's head. Its replicated part stands in snapshots and digests; the rest is this node's.
 struct GroupRecord {

@@ -1,6 +1,9 @@
 #include "kv/engine/snapshot_chunk.h"
 
+#include "kv/command/command.h"
+#include "kv/command/limits.h"
 #include "kv/engine/bytes.h"
+#include "kv/engine/keyspace.h"
 
 namespace cairn::kv {
 namespace {
@@ -98,6 +101,32 @@ EngineResult<bool> ChunkReader::next() {
   if (!in.ok()) return EngineError::kBadChunk;
   entries_ = in.rest();
   return true;
+}
+
+bool acceptable_record(std::string_view key_with_space, std::string_view value) {
+  if (key_with_space.empty()) return false;
+  const std::string_view key = key_with_space.substr(1);
+  switch (static_cast<Space>(static_cast<unsigned char>(key_with_space.front()))) {
+    case Space::kCurrent: {
+      const std::optional<ItemMeta> meta = parse_item_trailer(value);
+      return meta && !key.empty() && key.size() <= kCommandKeyBytesMax &&
+             hash128(value.substr(0, meta->value_size)) == meta->value_hash;
+    }
+    case Space::kSession:
+      return key.size() == 8 && decode_session(value).has_value();
+    case Space::kSessionAnswer:
+      return key.size() == 16 && decode_answer(value).has_value();
+    case Space::kIdempotency:
+      return key.size() > 8 && decode_idempotency(value).has_value();
+    case Space::kIdempotencyExpiry:
+      return key.size() > 16 && value.empty();
+    case Space::kEvent:
+    case Space::kHistory:
+    case Space::kLease:
+    case Space::kTransaction:
+      break;  // reserved, hence empty
+  }
+  return false;
 }
 
 }  // namespace cairn::kv

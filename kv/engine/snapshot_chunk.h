@@ -66,4 +66,7 @@ class ChunkReader {
   std::string_view entries_, key_, value_;
 };
 
+/// Is this a record that a group of this format version may have? The key begins with the space.
+[[nodiscard]] bool acceptable_record(std::string_view key_with_space, std::string_view value);
+
 }  // namespace cairn::kv

@@ -1,6 +1,7 @@
 #include "kv/host/host.h"
 
 #include <sys/random.h>
+#include <sys/statvfs.h>
 
 #include <algorithm>
 #include <chrono>
@@ -49,6 +50,13 @@ std::string words_of(const std::exception_ptr& what) {
   } catch (...) {
     return "not a std::exception";
   }
+}
+
+std::optional<DiskSpace> disk_space(const std::string& directory) {
+  struct statvfs now {};
+  if (::statvfs(directory.c_str(), &now) != 0) return std::nullopt;
+  return DiskSpace{std::uint64_t{now.f_bavail} * now.f_frsize,
+                   std::uint64_t{now.f_blocks} * now.f_frsize};
 }
 
 }  // namespace
@@ -105,6 +113,7 @@ NodeSeams Host::seams() {
   seams.apply = &apply_;
   seams.read = &read_;
   seams.background = &background_;
+  seams.disk_space = [directory = options_.data_dir] { return disk_space(directory); };
   seams.random = system_random;
   return seams;
 }

@@ -74,6 +74,14 @@ Result<Identity> Identity::open(wal::FileSystem& files, const std::string& dir, 
   return identity;
 }
 
+Result<Identity> Identity::look(wal::FileSystem& files, const std::string& dir) {
+  Identity identity(files, dir, 0);
+  bool fresh = false;
+  if (auto done = identity.load(fresh); !done) return done.error();
+  if (fresh) return Error(Errc::kForeign, "identity: there is none: not a data directory");
+  return identity;
+}
+
 Result<void> Identity::load(bool& fresh) {
   const auto identity = read_sealed(*files_, dir_, kIdentityFile);
   if (!identity) return identity.error();
@@ -91,6 +99,7 @@ Result<void> Identity::load(bool& fresh) {
   }
   std::uint64_t node = 0;
   if (!read_identity(**identity, node)) return Error(Errc::kCorrupt, "identity: bad content");
+  if (node_ == 0) node_ = node;  // whoever it is
   if (node != node_) {
     return Error(Errc::kForeign, "identity: the directory belongs to node " + std::to_string(node) +
                                      ", not to node " + std::to_string(node_));

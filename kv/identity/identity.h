@@ -50,6 +50,10 @@ class Identity {
   [[nodiscard]] static Result<Identity> open(wal::FileSystem& files, const std::string& dir,
                                              std::uint64_t node, const Random64& random);
 
+  /// What a directory says of itself; nothing is written, and no boot is used up. kForeign with a
+  /// node id of 0: the directory has no identity yet.
+  [[nodiscard]] static Result<Identity> look(wal::FileSystem& files, const std::string& dir);
+
   [[nodiscard]] std::uint64_t node() const { return node_; }
   [[nodiscard]] std::uint64_t incarnation() const { return incarnation_; }
   [[nodiscard]] std::uint64_t boot() const { return boots_.back().boot; }

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 
 #include "cairn/kv/store.h"
 #include "kv/engine/engine.h"
+#include "kv/node/disk_guard.h"
 #include "net/clock.h"
 #include "net/transport.h"
 #include "raft/core.h"
@@ -45,6 +47,9 @@ struct NodeSeams {
   wal::Executor* apply = nullptr;       // the engine's writer
   wal::Executor* read = nullptr;        // scans and snapshot streams
   wal::Executor* background = nullptr;  // LevelDB's compactions; null: inline on `apply`
+  /// Of the data directory's file system; called on `log`. Empty: the disk is never full before a
+  /// write says so.
+  std::function<std::optional<DiskSpace>()> disk_space;
   std::function<std::uint64_t()>
       random;                      // for ids, nonces and election jitter; open() and home only
   NodeWitness* witness = nullptr;  // null but in the simulator
@@ -78,6 +83,12 @@ class Node {
   virtual void get(std::string key, ReadOptions options, Callback<ReadResult> done) = 0;
   virtual void scan(ScanOptions options, Callback<ScanResult> done) = 0;
   virtual void view(ReadOptions options, Callback<std::shared_ptr<const PartitionsView>> done) = 0;
+
+  /// A backup of all partitions, by a handle: begun, read piece by piece (nullopt after the last;
+  /// one call at a time), ended. After an error, or a minute without a call, it is over.
+  virtual void backup(Callback<std::uint64_t> done) = 0;
+  virtual void backup_next(std::uint64_t handle, Callback<std::optional<std::string>> done) = 0;
+  virtual void backup_end(std::uint64_t handle) = 0;
 
   [[nodiscard]] virtual std::vector<std::string> not_ready_reasons() const = 0;
   [[nodiscard]] virtual ClusterView cluster() const = 0;

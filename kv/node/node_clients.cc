@@ -85,6 +85,18 @@ std::optional<Error> NodeImpl::check_key(std::string_view key) const {
   return std::nullopt;
 }
 
+/// Deletes go on as long as there is room for their own records.
+std::optional<Error> NodeImpl::refuse_for_space(const Command& command) const {
+  if (!disk_.low()) return std::nullopt;
+  const bool adds =
+      std::any_of(command.operations.begin(), command.operations.end(),
+                  [](const Operation& op) { return op.kind == Operation::Kind::kPut; });
+  if (!adds && !disk_.exhausted()) return std::nullopt;
+  Error e(Errc::kDiskFull, "the disk is nearly full; writes are taken again when there is space");
+  e.retry_after_ms = 1000;
+  return e;
+}
+
 Micros NodeImpl::deadline_of(std::chrono::milliseconds timeout) const {
   return now() + (timeout.count() > 0 ? std::min(timeout, kTimeoutMax) : options_.timeout);
 }
@@ -93,6 +105,10 @@ Micros NodeImpl::deadline_of(std::chrono::milliseconds timeout) const {
 void NodeImpl::write_command(Command command, Micros deadline,
                              std::function<void(Result<Answer>)> done) {
   if (auto refused = refuse_write()) {
+    done(std::move(*refused));
+    return;
+  }
+  if (auto refused = refuse_for_space(command)) {
     done(std::move(*refused));
     return;
   }

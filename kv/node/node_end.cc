@@ -44,6 +44,7 @@ void NodeImpl::fence(const std::string& why) {
   end_all_calls(error);
   outbox_.stop();
   inbox_.stop();
+  backups_.stop();
   // What says so leaves at the end of this turn; only then do the connections close.
   seams_.clock->call_after(kFarewell, [weak = weak_from_this()] {
     if (const auto self = weak.lock(); self && self->peers_) self->peers_->stop();
@@ -59,6 +60,7 @@ void NodeImpl::fail(const std::string& what) {
   end_all_calls(error);
   outbox_.stop();
   inbox_.stop();
+  backups_.stop();
   if (peers_) peers_->stop();
   report(error);
 }
@@ -110,6 +112,7 @@ void NodeImpl::stop_step() {
       end_all_calls(Error(Errc::kShuttingDown, "this node is stopping"));
       outbox_.stop();
       inbox_.stop();
+      backups_.stop();
       if (peers_) peers_->stop();
       stop_phase_ = StopPhase::kFlushing;
       stop_deadline_ = now() + kFlushMax;
@@ -117,14 +120,10 @@ void NodeImpl::stop_step() {
         finish_stop();
         return;
       }
-      flush_engine([this](bool) {
-        if (stop_phase_ != StopPhase::kFlushing) return;
-        stop_phase_ = StopPhase::kClosing;
-        stop_deadline_ = now() + kCloseMax;
-        wal_->close([weak = weak_from_this()](const wal::Result<void>&) {
-          if (const auto self = weak.lock()) self->finish_stop();
-        });
-      });
+      if (disk_.exhausted())
+        close_log();  // the next start replays what could not be flushed
+      else
+        flush_engine([this](bool) { close_log(); });
       return;
     }
     case StopPhase::kFlushing:
@@ -132,6 +131,15 @@ void NodeImpl::stop_step() {
       if (late) finish_stop();  // the mark is missing: the next start recovers as after a crash
       return;
   }
+}
+
+void NodeImpl::close_log() {
+  if (stop_phase_ != StopPhase::kFlushing) return;
+  stop_phase_ = StopPhase::kClosing;
+  stop_deadline_ = now() + kCloseMax;
+  wal_->close([weak = weak_from_this()](const wal::Result<void>&) {
+    if (const auto self = weak.lock()) self->finish_stop();
+  });
 }
 
 void NodeImpl::finish_stop() {

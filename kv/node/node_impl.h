@@ -17,6 +17,7 @@
 #include "kv/identity/founding_record.h"
 #include "kv/identity/identity.h"
 #include "kv/node/apply_stage.h"
+#include "kv/node/backups.h"
 #include "kv/node/beats.h"
 #include "kv/node/durations.h"
 #include "kv/node/forwarder.h"
@@ -36,6 +37,7 @@ class NodeImpl final : public Node,
                        private ForwarderHost,
                        private ReadHost,
                        private SnapshotHost,
+                       private BackupHost,
                        private net::PeerEvents,
                        public std::enable_shared_from_this<NodeImpl> {
  public:
@@ -55,6 +57,9 @@ class NodeImpl final : public Node,
   void get(std::string key, ReadOptions options, Callback<ReadResult> done) override;
   void scan(ScanOptions options, Callback<ScanResult> done) override;
   void view(ReadOptions options, Callback<std::shared_ptr<const PartitionsView>> done) override;
+  void backup(Callback<std::uint64_t> done) override;
+  void backup_next(std::uint64_t handle, Callback<std::optional<std::string>> done) override;
+  void backup_end(std::uint64_t handle) override { backups_.end(handle); }
   std::vector<std::string> not_ready_reasons() const override;
   ClusterView cluster() const override;
   RingView ring(std::string_view key) const override;
@@ -89,6 +94,8 @@ class NodeImpl final : public Node,
   void pump();
   void commit_log(std::function<void()> durable);
   void wait_for_space(std::function<void()> durable);
+  void look_at_disk();
+  void disk_seen(const DiskSpace& space);
   void log_committed(std::vector<PersistUnderWay> persists);
   void entries_applied(std::vector<ApplyResult> results);
   void upkeep();
@@ -98,6 +105,7 @@ class NodeImpl final : public Node,
 
   // --- node_clients.cc
   [[nodiscard]] std::optional<Error> refuse_write() const;
+  [[nodiscard]] std::optional<Error> refuse_for_space(const Command& command) const;
   [[nodiscard]] std::optional<Error> check_key(std::string_view key) const;
   [[nodiscard]] Micros deadline_of(std::chrono::milliseconds timeout) const;
   void submit(raft::GroupId group, Command command, Micros deadline,
@@ -133,6 +141,7 @@ class NodeImpl final : public Node,
   void fence(const std::string& why);
   void end_all_calls(const Error& error);
   void stop_step();
+  void close_log();
   void finish_stop();
   void log_line(LogLine::Level level, std::string text) const;
   void report(const Error& error);
@@ -170,6 +179,10 @@ class NodeImpl final : public Node,
   void reset_log(raft::GroupId group, const raft::SnapshotMeta& meta,
                  std::function<void()> done) override;
 
+  BackupHeader backup_header() override;
+  void await_newest(raft::GroupId group, Micros deadline,
+                    std::function<void(std::optional<Error>)> done) override;
+
   // --- net::PeerEvents
   net::Hello make_hello(raft::NodeId to, net::Channel channel) override;
   void on_hello(const net::Hello& hello,
@@ -196,6 +209,8 @@ class NodeImpl final : public Node,
   State state_ = State::kUnfounded;
   bool fenced_ = false;
   bool disk_full_ = false;
+  DiskGuard disk_;
+  bool looking_at_disk_ = false;
   bool failed_ = false;
   bool reported_ = false;
   std::string fenced_why_;
@@ -222,6 +237,7 @@ class NodeImpl final : public Node,
   Reads reads_;
   SnapshotOutbox outbox_;
   SnapshotInbox inbox_;
+  Backups backups_;
 
   std::map<raft::GroupId, std::unique_ptr<Replica>> replicas_;
   std::vector<Replica*> by_group_;  // index = group id, null where none is here

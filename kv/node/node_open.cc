@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "kv/identity/first_placement.h"
 #include "kv/node/node_impl.h"
-#include "kv/placement/ring.h"
 
 namespace cairn::kv {
 namespace {
@@ -28,18 +28,6 @@ std::vector<raft::NodeId> founder_ids(const net::FoundingRecord& record) {
   return ids;
 }
 
-Placement first_placement(const net::FoundingRecord& record) {
-  std::vector<PlacementNode> nodes;
-  for (const net::Founder& f : record.founders) nodes.push_back({f.node, {}, {}});
-  Placement placement;
-  placement.epoch = 1;
-  placement.hash = {record.hash_id, record.hash_seed};
-  RingParams params;
-  params.hash = placement.hash;
-  placement.replicas = place(std::move(nodes), record.partitions, record.replicas, params);
-  return placement;
-}
-
 }  // namespace
 
 Result<std::shared_ptr<Node>> Node::open(const NodeSeams& seams, Options options) {
@@ -56,7 +44,8 @@ NodeImpl::NodeImpl(const NodeSeams& seams, Options options)
       forwarder_(*this),
       reads_(*this),
       outbox_(*this),
-      inbox_(*this) {}
+      inbox_(*this),
+      backups_(*this) {}
 
 NodeImpl::~NodeImpl() {
   if (peers_) peers_->stop();

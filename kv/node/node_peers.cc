@@ -175,6 +175,12 @@ void NodeImpl::handle_request(raft::NodeId from, net::Channel channel, net::Requ
         return;
       }
       break;
+    case RequestKind::kBackup:
+      if (auto backup = decode_backup_request(request.body); backup && here(backup->group)) {
+        backups_.serve(from, *backup, answer);
+        return;
+      }
+      break;
   }
   reply(from, channel, request.id, RpcReply(not_leading(raft::kNobody)));
 }
@@ -186,9 +192,12 @@ void NodeImpl::handle_write(raft::NodeId from, const net::Request& request) {
     reply(from, net::Channel::kControl, request.id, RpcReply(std::move(refusal)));
   };
   // Decoded in full before it may enter a log that every replica must apply (hazard Z3).
-  if (!write || !decode_command(write->command))
+  const auto command = write ? decode_command(write->command)
+                             : boost::system::result<Command>(CommandError::kMalformed);
+  if (!command)
     return refuse({Error(Errc::kBadRequest, "the forwarded command does not decode"), 0});
   if (auto refused = refuse_write()) return refuse({std::move(*refused), 0});
+  if (auto refused = refuse_for_space(*command)) return refuse({std::move(*refused), 0});
   Replica* r = replica(write->group);
   if (r == nullptr || !r->leads())
     return refuse(not_leading(r != nullptr ? r->core().leader() : routes_.leader(write->group)));

@@ -120,4 +120,40 @@ void NodeImpl::view(ReadOptions options, Callback<std::shared_ptr<const Partitio
   }
 }
 
+// --- backups
+// --------------------------------------------------------------------------------------
+
+BackupHeader NodeImpl::backup_header() {
+  const net::FoundingRecord& founding = identity_->founding();
+  BackupHeader header;
+  header.cluster = founding.cluster_id;
+  header.partitions = founding.partitions;
+  header.hash_id = founding.hash_id;
+  header.hash_seed = founding.hash_seed;
+  header.wall_ms = seams_.clock->wall_ms();
+  header.id = seams_.random();
+  return header;
+}
+
+void NodeImpl::await_newest(raft::GroupId group, Micros deadline,
+                            std::function<void(std::optional<Error>)> done) {
+  reads_.await(group, Freshness{}, deadline, std::move(done));
+}
+
+void NodeImpl::backup(Callback<std::uint64_t> done) {
+  if (failed_ || fenced_ || state_ != State::kServing) {
+    done(*refuse_write());
+    return;
+  }
+  done(backups_.begin());
+}
+
+void NodeImpl::backup_next(std::uint64_t handle, Callback<std::optional<std::string>> done) {
+  if (failed_ || state_ == State::kStopped) {
+    done(Error(Errc::kShuttingDown, "this node has stopped"));
+    return;
+  }
+  backups_.next(handle, std::move(done));
+}
+
 }  // namespace cairn::kv

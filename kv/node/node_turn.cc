@@ -12,6 +12,8 @@ constexpr Micros kTick = std::chrono::milliseconds{10};
 constexpr std::uint64_t kTicksPerExpiry = 2;
 constexpr std::uint64_t kTicksPerUpkeep = 20;
 constexpr std::uint64_t kTicksPerGossip = 100;
+constexpr std::uint64_t kTicksPerDiskLook = 5;
+constexpr std::uint64_t kEntriesKeptWhenLow = 100;
 constexpr Micros kDiskFullRetry = std::chrono::milliseconds{250};
 constexpr int kPassesMax = 8;
 constexpr std::uint64_t kUnflushedBytesMax = 24ull << 20;
@@ -45,6 +47,7 @@ void NodeImpl::tick() {
     reads_.tick();
     expire_requests();
   }
+  if (state_ == State::kServing && ticks_ % kTicksPerDiskLook == 0) look_at_disk();
   if (state_ == State::kServing && ticks_ % kTicksPerUpkeep == 0) upkeep();
   if (state_ == State::kServing && ticks_ % kTicksPerGossip == 0) gossip();
   if (state_ == State::kStopping) stop_step();
@@ -139,6 +142,32 @@ void NodeImpl::wait_for_space(std::function<void()> durable) {
   });
 }
 
+void NodeImpl::look_at_disk() {
+  if (!seams_.disk_space || !engine_ || std::exchange(looking_at_disk_, true)) return;
+  seams_.log->post([weak = weak_from_this(), home = seams_.home, look = seams_.disk_space] {
+    home->post([weak, space = look()] {
+      const auto self = weak.lock();
+      if (!self) return;
+      self->looking_at_disk_ = false;
+      if (space && self->state_ == State::kServing && !self->failed_) self->disk_seen(*space);
+    });
+  });
+}
+
+void NodeImpl::disk_seen(const DiskSpace& space) {
+  const bool was_low = disk_.low();
+  const EngineMetrics engine = engine_->metrics();
+  disk_.seen(space, engine.unflushed_bytes, engine.level0_files);
+  if (disk_.low() == was_low) return;
+  if (disk_.low()) {
+    log_line(LogLine::Level::kError,
+             "the disk is nearly full: writes are refused, deletes are not");
+    if (!fenced_ && engine.unflushed_bytes > 0) start_flush();  // so that the log can be cut
+  } else {
+    log_line(LogLine::Level::kInfo, "the disk has space again");
+  }
+}
+
 void NodeImpl::log_committed(std::vector<PersistUnderWay> persists) {
   for (PersistUnderWay& p : persists) p.replica->persisted(p.token, std::move(p.messages_after));
   pump();
@@ -200,6 +229,7 @@ void NodeImpl::read_log(Replica& replica, const raft::LogRead& read) {
 void NodeImpl::upkeep() {
   outbox_.tick();
   inbox_.tick();
+  backups_.tick();
   if (!engine_ || fenced_) return;
   for (auto& [group, r] : replicas_) trim(*r);
   if (engine_->metrics().unflushed_bytes > kUnflushedBytesMax) start_flush();
@@ -233,6 +263,7 @@ void NodeImpl::trim(Replica& replica) {
   const raft::Status status = replica.core().status();
   const raft::Index applied = replica.applied();
   std::uint64_t keep = options_.log_entries_kept;
+  if (disk_.low()) keep = std::min(keep, kEntriesKeptWhenLow);  // the log is what can go at once
   const std::uint64_t entries = status.last - status.start;
   const std::uint64_t bytes = wal_->live_bytes(replica.group());
   if (bytes > options_.log_bytes_kept && entries > 0)
@@ -260,7 +291,8 @@ void NodeImpl::trim(Replica& replica) {
 }
 
 void NodeImpl::start_flush() {
-  if (flush_under_way_) return;
+  // One that finds no room ends the database; the log holds what is not flushed.
+  if (flush_under_way_ || disk_.exhausted()) return;
   flush_engine([](bool) {});
 }
 

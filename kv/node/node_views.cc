@@ -63,7 +63,7 @@ std::vector<std::string> NodeImpl::not_ready_reasons() const {
   std::vector<std::string> reasons;
   if (failed_) reasons.push_back("this node has stopped serving");
   if (fenced_) reasons.push_back("fenced: " + fenced_why_);
-  if (disk_full_) reasons.push_back("the disk is full");
+  if (disk_full_ || disk_.low()) reasons.push_back("the disk is full");
   if (refused_as_)
     reasons.push_back(std::string("its peers refuse this node: ") + refusal_text(*refused_as_));
   if (state_ == State::kStopping || state_ == State::kStopped) reasons.push_back("stopping");

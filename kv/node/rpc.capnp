@@ -30,6 +30,13 @@ struct ScanRequest {
   # 0: the answering node's own bound.
 }
 
+struct BackupRequest {
+  group @0 :UInt32;
+  stream @1 :UInt64;
+  # The asker's name for it.
+  sequence @2 :UInt32;
+}
+
 struct Item {
   key @0 :Data;
   value @1 :Data;
@@ -64,6 +71,11 @@ struct Reply {
       more @7 :Bool;
       lastKey @8 :Data;
       pageRevision @9 :UInt64;
+    }
+    backup :group {
+      last @10 :Bool;
+      # There is no chunk: the one before was the last.
+      chunk @11 :Data;
     }
   }
 }

@@ -98,6 +98,11 @@ struct ReplyWriter {
     p.setLastKey(data_of(r.page.last_key));
     p.setPageRevision(r.revision);
   }
+  void operator()(const BackupChunk& c) {
+    auto b = to.initBackup();
+    b.setLast(!c.bytes.has_value());
+    if (c.bytes) b.setChunk(data_of(*c.bytes));
+  }
 };
 
 std::optional<RpcReply> read_failure(wire::Failure::Reader f) {
@@ -142,6 +147,11 @@ std::optional<RpcReply> read_reply(wire::Reply::Reader reply) {
     }
     case wire::Reply::PAGE:
       return read_page(reply.getPage());
+    case wire::Reply::BACKUP: {
+      BackupChunk c;
+      if (!reply.getBackup().getLast()) c.bytes = string_of(reply.getBackup().getChunk());
+      return c;
+    }
   }
   return std::nullopt;
 }
@@ -182,6 +192,15 @@ std::string encode_request(const ScanRequest& request) {
   return flatten(message);
 }
 
+std::string encode_request(const BackupRequest& request) {
+  capnp::MallocMessageBuilder message;
+  auto to = message.initRoot<wire::BackupRequest>();
+  to.setGroup(request.group);
+  to.setStream(request.stream);
+  to.setSequence(request.sequence);
+  return flatten(message);
+}
+
 std::optional<WriteRequest> decode_write_request(std::string_view bytes) {
   return with_message(bytes, [](capnp::MessageReader& message) -> std::optional<WriteRequest> {
     auto from = message.getRoot<wire::WriteRequest>();
@@ -213,6 +232,13 @@ std::optional<ScanRequest> decode_scan_request(std::string_view bytes) {
     to.eventual = from.getEventual();
     to.min_revision = from.getMinRevision();
     return to;
+  });
+}
+
+std::optional<BackupRequest> decode_backup_request(std::string_view bytes) {
+  return with_message(bytes, [](capnp::MessageReader& message) -> std::optional<BackupRequest> {
+    auto from = message.getRoot<wire::BackupRequest>();
+    return BackupRequest{from.getGroup(), from.getStream(), from.getSequence()};
   });
 }
 

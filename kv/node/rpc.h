@@ -15,7 +15,7 @@
 
 namespace cairn::kv {
 
-enum class RequestKind : std::uint16_t { kWrite = 1, kRead = 2, kScan = 3 };
+enum class RequestKind : std::uint16_t { kWrite = 1, kRead = 2, kScan = 3, kBackup = 16 };
 
 struct WriteRequest {
   raft::GroupId group = 0;
@@ -36,6 +36,13 @@ struct ScanRequest {
   Revision min_revision = 0;
 };
 
+/// The next chunk of a partition's state as of the moment when chunk 0 was asked for.
+struct BackupRequest {
+  raft::GroupId group = 0;
+  std::uint64_t stream = 0;  // the asker's name for it
+  std::uint32_t sequence = 0;
+};
+
 /// A refusal or an unknown outcome. `leader` is a hint where to go (0: none). With committed kNo
 /// the request was never proposed: it may be sent elsewhere.
 struct Refusal {
@@ -48,14 +55,20 @@ struct PageReply {
   Revision revision = 0;
 };
 
-using RpcReply = std::variant<Refusal, Answer, ReadResult, PageReply>;
+struct BackupChunk {
+  std::optional<std::string> bytes;  // nullopt: the chunk before was the last
+};
+
+using RpcReply = std::variant<Refusal, Answer, ReadResult, PageReply, BackupChunk>;
 
 [[nodiscard]] std::string encode_write_request(raft::GroupId group, std::string_view command);
 [[nodiscard]] std::string encode_request(const ReadRequest& request);
 [[nodiscard]] std::string encode_request(const ScanRequest& request);
+[[nodiscard]] std::string encode_request(const BackupRequest& request);
 [[nodiscard]] std::optional<WriteRequest> decode_write_request(std::string_view bytes);
 [[nodiscard]] std::optional<ReadRequest> decode_read_request(std::string_view bytes);
 [[nodiscard]] std::optional<ScanRequest> decode_scan_request(std::string_view bytes);
+[[nodiscard]] std::optional<BackupRequest> decode_backup_request(std::string_view bytes);
 
 [[nodiscard]] std::string encode_reply(const RpcReply& reply);
 [[nodiscard]] std::optional<RpcReply> decode_reply(std::string_view bytes);

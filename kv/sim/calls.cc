@@ -101,4 +101,10 @@ CallPtr<ScanResult> World::scan(NodeId at, ScanOptions options) {
       at, [=](Node& node, Callback<ScanResult> done) { node.scan(options, std::move(done)); });
 }
 
+// For backups, which tests read by their handles.
+template CallPtr<std::uint64_t> World::call(NodeId,
+                                            std::function<void(Node&, Callback<std::uint64_t>)>);
+template CallPtr<std::optional<std::string>> World::call(
+    NodeId, std::function<void(Node&, Callback<std::optional<std::string>>)>);
+
 }  // namespace cairn::kv::sim

@@ -128,4 +128,37 @@ void FakeBackend::scan(kv::ScanOptions options, kv::Callback<kv::ScanResult> don
   });
 }
 
+namespace {
+
+class FakeBackup final : public kv::BackupStream {
+ public:
+  FakeBackup(boost::asio::any_io_executor executor, std::vector<std::string> pieces, bool breaks)
+      : executor_(std::move(executor)), pieces_(std::move(pieces)), breaks_(breaks) {}
+  void async_next(kv::Callback<std::optional<std::string>> done) override {
+    kv::Result<std::optional<std::string>> next{std::optional<std::string>()};
+    if (at_ < pieces_.size()) {
+      next = std::optional(pieces_[at_++]);
+    } else if (breaks_) {
+      next = kv::Error(kv::Errc::kNoLeader);
+    }
+    boost::asio::post(executor_, [done = std::move(done), next] { done(next); });
+  }
+
+ private:
+  boost::asio::any_io_executor executor_;
+  std::vector<std::string> pieces_;
+  const bool breaks_;
+  std::size_t at_ = 0;
+};
+
+}  // namespace
+
+void FakeBackend::backup(kv::Callback<std::shared_ptr<kv::BackupStream>> done) {
+  note("backup");
+  finish<std::shared_ptr<kv::BackupStream>>(std::move(done), [this] {
+    return std::shared_ptr<kv::BackupStream>(
+        std::make_shared<FakeBackup>(executor_, backup_pieces, backup_breaks));
+  });
+}
+
 }  // namespace cairn::http

@@ -25,6 +25,8 @@ class FakeBackend final : public Backend {
   kv::ClusterView cluster_view;
   kv::RingView ring_view{0, 1, {1}};
   std::vector<kv::Sample> samples;
+  std::vector<std::string> backup_pieces;
+  bool backup_breaks = false;      // after the last piece
   std::vector<std::string> calls;  // "put key", in the order in which they came
   kv::ReadOptions last_read;
   kv::WriteOptions last_write;
@@ -52,6 +54,8 @@ class FakeBackend final : public Backend {
                      kv::Callback<kv::RemovePrefixResult> done) override;
   void get(std::string key, kv::ReadOptions options, kv::Callback<kv::ReadResult> done) override;
   void scan(kv::ScanOptions options, kv::Callback<kv::ScanResult> done) override;
+
+  void backup(kv::Callback<std::shared_ptr<kv::BackupStream>> done) override;
 
   std::vector<std::string> not_ready_reasons() const override { return reasons; }
   kv::ClusterView cluster() const override { return cluster_view; }

@@ -256,5 +256,37 @@ TEST_F(Routes, Admin_Pages_Answer) {
   EXPECT_EQ(page.body.find("secret-key"), std::string::npos);
 }
 
+TEST_F(Routes, Backup_IsStreamedInChunks_AndTheConnectionGoesOn) {
+  const std::string large(300'000, 'x');
+  on_loop([&](FakeBackend& backend) { backend.backup_pieces = {"one", "", large, "last"}; });
+  Client c = client();
+  c.send(request("GET", "/v1/backup") + request("GET", "/livez"));
+  const Answer backup = c.read();
+  EXPECT_EQ(backup.status, 200);
+  EXPECT_EQ(backup.field("content-type"), "application/octet-stream");
+  EXPECT_EQ(backup.field("transfer-encoding"), "chunked");
+  EXPECT_EQ(backup.body, "one" + large + "last");
+  EXPECT_EQ(c.read().status, 200) << "a pipelined request is answered behind it";
+}
+
+TEST_F(Routes, Backup_ThatBreaks_HasNoEnd) {
+  on_loop([&](FakeBackend& backend) {
+    backend.backup_pieces = {"one", "two"};
+    backend.backup_breaks = true;
+  });
+  Client c = client();
+  c.send(request("GET", "/v1/backup"));
+  const std::string all = c.read_bytes(1u << 20);
+  EXPECT_NE(all.find("two"), std::string::npos);
+  EXPECT_EQ(all.find("\r\n0\r\n"), std::string::npos);
+}
+
+TEST_F(Routes, Backup_Refused_IsAProblem) {
+  on_loop([&](FakeBackend& backend) { backend.fail_with = kv::Error(kv::Errc::kOverloaded); });
+  EXPECT_EQ(code_of(get("/v1/backup")), "overloaded");
+  EXPECT_EQ(code_of(get("/v1/backup?x=1")), "bad_request");
+  EXPECT_EQ(code_of(put("", "")), "key_empty");
+}
+
 }  // namespace
 }  // namespace cairn::http

@@ -74,7 +74,23 @@ Answer Client::read(bool head_only) {
   }
   const std::string length = answer.field("content-length");
   if (!head_only && !length.empty()) answer.body = read_bytes(std::stoul(length));
+  if (answer.field("transfer-encoding") == "chunked") answer.body = read_chunks();
   return answer;
+}
+
+std::string Client::read_chunks() {
+  std::string body;
+  for (;;) {
+    std::size_t end;
+    while ((end = unread_.find("\r\n")) == std::string::npos) {
+      if (!more()) return "the body has no end";
+    }
+    const std::size_t size = std::stoul(unread_.substr(0, end), nullptr, 16);
+    unread_.erase(0, end + 2);
+    body += read_bytes(size);
+    if (read_bytes(2) != "\r\n") return "a chunk has no end";
+    if (size == 0) return body;
+  }
 }
 
 std::string Client::read_bytes(std::size_t n) {

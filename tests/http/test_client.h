@@ -47,6 +47,7 @@ class Client {
 
  private:
   bool more();
+  [[nodiscard]] std::string read_chunks();
   int socket_;
   std::string unread_;
 };

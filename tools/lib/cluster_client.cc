@@ -112,4 +112,28 @@ Answer ClusterClient::send(const HttpRequest& request) {
   return answer;
 }
 
+std::string ClusterClient::download(const std::string& target, ResponseReader::Sink sink) {
+  std::string error = "no node can be reached";
+  bool begun = false;
+  for (std::size_t left = clients_.size(); left > 0 && !begun; --left) {
+    HttpClient& client = *clients_[current_];
+    Exchange exchange = client.download({"GET", target, {}, ""}, timeout_, [&](std::string_view p) {
+      begun = true;
+      return sink(p);
+    });
+    if (exchange.response && exchange.response->status < 300) return {};
+    if (exchange.response) {
+      const Problem problem = parse_problem(*exchange.response);
+      error = problem.code + (problem.detail.empty() ? "" : ": " + problem.detail);
+      if (!problem.retryable) return error;
+    } else if (begun) {
+      error = client.endpoint().url() + ": the answer broke off: " + exchange.error;
+    } else {
+      error = "no node can be reached: " + client.endpoint().url() + ": " + exchange.error;
+    }
+    current_ = (current_ + 1) % clients_.size();
+  }
+  return error;
+}
+
 }  // namespace cairn::tools

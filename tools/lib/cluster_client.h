@@ -40,6 +40,9 @@ class ClusterClient {
   /// A read is sent as often as time allows. A write is sent again only if it was never received,
   /// if the answer promises that it never takes effect, or if it has an Idempotency-Key.
   [[nodiscard]] Answer send(const HttpRequest& request);
+  /// GETs an answer of any length into the sink, from the first endpoint that gives one. Once the
+  /// sink has had a piece, another endpoint is not asked. Empty: all of it came; else why not.
+  [[nodiscard]] std::string download(const std::string& target, ResponseReader::Sink sink);
 
  private:
   /// One try on the current endpoint. True: the answer stands.

@@ -111,6 +111,7 @@ std::string HttpClient::read_answer(HttpResponse& response, bool to_head, Deadli
     if (!wait_for(socket_, POLLIN, deadline)) return "no answer in time";
     const auto n = ::recv(socket_, piece.data(), piece.size(), 0);
     if (n > 0) {
+      if (idle_.count() > 0) deadline = std::chrono::steady_clock::now() + idle_;
       reader_.feed(piece.data(), static_cast<std::size_t>(n));
     } else if (n == 0) {
       const bool whole = reader_.end(response) == ResponseReader::Outcome::kAnswer;
@@ -119,6 +120,16 @@ std::string HttpClient::read_answer(HttpResponse& response, bool to_head, Deadli
       return error_text(errno);
     }
   }
+}
+
+Exchange HttpClient::download(const HttpRequest& request, std::chrono::milliseconds idle,
+                              ResponseReader::Sink sink) {
+  reader_.set_sink(std::move(sink));
+  idle_ = idle;
+  Exchange exchange = send(request, std::chrono::steady_clock::now() + idle);
+  idle_ = std::chrono::milliseconds(0);
+  reader_.set_sink(nullptr);
+  return exchange;
 }
 
 Exchange HttpClient::send(const HttpRequest& request, Deadline deadline) {

@@ -26,6 +26,10 @@ class HttpClient {
   /// Connects if need be, sends, and waits for the answer until the deadline. Never sends twice.
   [[nodiscard]] Exchange send(const HttpRequest& request,
                               std::chrono::steady_clock::time_point deadline);
+  /// As send(), for an answer of any length: its chunks go to the sink, and no time limit but
+  /// between two pieces of it.
+  [[nodiscard]] Exchange download(const HttpRequest& request, std::chrono::milliseconds idle,
+                                  ResponseReader::Sink sink);
   [[nodiscard]] const Endpoint& endpoint() const { return endpoint_; }
 
  private:
@@ -38,6 +42,7 @@ class HttpClient {
   Endpoint endpoint_;
   int socket_ = -1;
   ResponseReader reader_;
+  std::chrono::milliseconds idle_{0};  // of a download
 };
 
 /// Opens a non-blocking TCP connection; the answer is a descriptor that becomes writable once it is

@@ -191,7 +191,7 @@ ResponseReader::Outcome ResponseReader::read_body(HttpResponse& response) {
   return Outcome::kAnswer;
 }
 
-// Reads all chunks at once or none of them.
+// Reads all chunks at once or none of them, but for a sink.
 ResponseReader::Outcome ResponseReader::read_chunks(HttpResponse& response) {
   std::string body;
   std::size_t at = at_;
@@ -214,6 +214,13 @@ ResponseReader::Outcome ResponseReader::read_chunks(HttpResponse& response) {
     }
     if (buffer_.size() < at + size + 2) break;
     if (buffer_.compare(at + size, 2, "\r\n") != 0) return Outcome::kBroken;
+    if (sink_ && response.status < 300) {
+      if (!sink_(std::string_view(buffer_).substr(at, size))) return Outcome::kBroken;
+      at_ = at + size + 2;
+      drop_consumed();
+      at = at_;
+      continue;
+    }
     body.append(buffer_, at, size);
     at += size + 2;
   }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -57,6 +58,9 @@ class ResponseReader {
   /// The connection has ended: an answer without a length ends here.
   Outcome end(HttpResponse& response);
   void clear();
+  /// Chunks of a good answer go here instead of into its body, each as it comes. False: broken.
+  using Sink = std::function<bool(std::string_view)>;
+  void set_sink(Sink sink) { sink_ = std::move(sink); }
 
  private:
   Outcome read_head(HttpResponse& response, bool to_head);
@@ -70,6 +74,7 @@ class ResponseReader {
   Framing framing_ = Framing::kHead;
   std::size_t length_ = 0;
   HttpResponse partial_;
+  Sink sink_;
 };
 
 }  // namespace cairn::tools

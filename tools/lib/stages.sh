@@ -18,7 +18,12 @@ test_counts() {
   awk '
     /tests passed, .* tests failed out of/ { programs += $NF }
     /^test cases: / { cases += $NF }
-    END { if (programs) printf "(%d test programs, %d cases)", programs, cases }' "$1"
+    /^SKIPPED: / { skipped++ }
+    END {
+      if (programs) printf "(%d test programs, %d cases", programs, cases
+      if (skipped) printf ", %d SKIPPED", skipped
+      if (programs) printf ")"
+    }' "$1"
 }
 
 # stage NAME COMMAND...: runs the command in a subshell. After a failed build what needs that build

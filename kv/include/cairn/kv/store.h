@@ -252,6 +252,16 @@ class Snapshot {
   std::unique_ptr<Impl> impl_;
 };
 
+/// A backup under way: its bytes, piece by piece. Any thread, one call at a time; given up after a
+/// minute without one. Harmless after the store's stop().
+class BackupStream {
+ public:
+  virtual ~BackupStream() = default;
+  /// nullopt after the last piece. After an error the backup is over and what was read of it is not
+  /// whole.
+  virtual void async_next(Callback<std::optional<std::string>> done) = 0;
+};
+
 class Store {
  public:
   /// Opens or makes the store. Alone: returns when it serves. With `cluster`: returns once it
@@ -278,6 +288,11 @@ class Store {
   /// A view that is linearizable when taken. kBadRequest if a partition has no replica here.
   [[nodiscard]] Result<Snapshot> snapshot(ReadOptions options = {});
 
+  /// A backup of all partitions, each at one linearizable moment, handed to `take` in pieces, here.
+  /// `kvctl restore` makes a cluster of it. `take` answers false to end it (kBadRequest).
+  /// Otherwise the errors of reads.
+  Result<void> backup(const std::function<bool(std::string_view)>& take);
+
   void async_put(std::string key, std::string value, WriteOptions options,
                  Callback<PutResult> done);
   void async_remove(std::string key, WriteOptions options, Callback<RemoveResult> done);
@@ -286,6 +301,7 @@ class Store {
                            Callback<RemovePrefixResult> done);
   void async_get(std::string key, ReadOptions options, Callback<ReadResult> done);
   void async_scan(ScanOptions options, Callback<ScanResult> done);
+  void async_backup(Callback<std::shared_ptr<BackupStream>> done);
 
   // Membership. Any node may be asked; the metadata group's leader decides (the partition's leader
   // for move_leader). What is accepted is carried out in the background, by whoever leads then:

@@ -1,0 +1,24 @@
+// Whether the bytes of LevelDB's files are whole: every block of a table, every record of a
+// manifest. LevelDB itself checks what it happens to read, and says neither file nor offset.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "wal/file_system.h"
+
+namespace cairn::kv {
+
+struct FileFault {
+  std::uint64_t offset = 0;
+  std::string what;
+};
+
+/// nullopt: each byte of the table is covered by a check that holds.
+[[nodiscard]] std::optional<FileFault> check_table(const wal::File& file);
+
+/// A record that a crash cut off at the end is no fault: `*torn` says so.
+[[nodiscard]] std::optional<FileFault> check_manifest(const wal::File& file, bool* torn);
+
+}  // namespace cairn::kv
