@@ -7,6 +7,7 @@ option(CAIRN_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
 option(CAIRN_TOOLS "Build kvd, kvctl and kvbench" ${PROJECT_IS_TOP_LEVEL})
 option(CAIRN_INSTALL "Make the install target" ${PROJECT_IS_TOP_LEVEL})
 option(CAIRN_BENCHMARKS "Build the benchmarks" OFF)
+option(CAIRN_FUZZ "Build the libFuzzer programs (clang)" OFF)
 option(CAIRN_WERROR "Treat warnings as errors" OFF)
 set(CAIRN_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them (address,undefined or thread)")
 
@@ -32,6 +33,13 @@ if(CAIRN_SANITIZE)
   if(CAIRN_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     add_compile_options(-Wno-tsan)  # Asio's fences: no false report was seen from them
   endif()
+endif()
+
+if(CAIRN_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "CAIRN_FUZZ needs clang: use the preset fuzz")
+  endif()
+  add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
 # Language level and warnings of a target of ours; dependencies' headers are system headers.

@@ -15,9 +15,10 @@ struct DiskSpace {
 
 class DiskGuard {
  public:
-  /// What is there, and what LevelDB will want: bytes not yet flushed, files of level 0.
-  void seen(const DiskSpace& space, std::uint64_t unflushed_bytes, std::uint64_t level0_files) {
-    const std::uint64_t compaction = std::min(level0_files * kFlushedFileBytes, space.total / 4);
+  /// What is there, and what LevelDB will want: room for the bytes not yet flushed, and to write
+  /// tables anew before the old ones go (all of a small database; of a large one a part).
+  void seen(const DiskSpace& space, std::uint64_t unflushed_bytes, std::uint64_t table_bytes) {
+    const std::uint64_t compaction = std::min(table_bytes, kCompactionMax);
     const std::uint64_t flush = unflushed_bytes + unflushed_bytes / 2;
     const std::uint64_t needed = std::min(kReserveMax, space.total / 8) + flush + compaction;
     // Once low, a little more must be free before writes go on: no flapping.
@@ -28,10 +29,14 @@ class DiskGuard {
   [[nodiscard]] bool low() const { return low_; }
   /// Not for deletes either.
   [[nodiscard]] bool exhausted() const { return exhausted_; }
+  /// With so much free the size of the tables makes no difference.
+  [[nodiscard]] static bool ample(const DiskSpace& space) { return space.free > kAmple; }
 
  private:
   static constexpr std::uint64_t kReserveMax = 64ull << 20;
-  static constexpr std::uint64_t kFlushedFileBytes = 16ull << 20;
+  static constexpr std::uint64_t kCompactionMax = 256ull << 20;
+
+  static constexpr std::uint64_t kAmple = 1ull << 30;
 
   bool low_ = false;
   bool exhausted_ = false;

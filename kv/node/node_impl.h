@@ -95,7 +95,7 @@ class NodeImpl final : public Node,
   void commit_log(std::function<void()> durable);
   void wait_for_space(std::function<void()> durable);
   void look_at_disk();
-  void disk_seen(const DiskSpace& space);
+  void disk_seen(const DiskSpace& space, std::uint64_t table_bytes);
   void log_committed(std::vector<PersistUnderWay> persists);
   void entries_applied(std::vector<ApplyResult> results);
   void upkeep();

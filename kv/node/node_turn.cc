@@ -19,6 +19,16 @@ constexpr int kPassesMax = 8;
 constexpr std::uint64_t kUnflushedBytesMax = 24ull << 20;
 constexpr std::uint64_t kPinnedLogFactor = 4;  // of log_bytes_kept, for an installer's sake
 
+std::uint64_t bytes_in(wal::FileSystem& files, const std::string& directory) {
+  std::uint64_t bytes = 0;
+  if (const auto names = files.list(directory)) {
+    for (const std::string& name : *names) {
+      if (const auto size = files.file_size(directory + '/' + name)) bytes += *size;
+    }
+  }
+  return bytes;
+}
+
 }  // namespace
 
 Micros NodeImpl::now() const {
@@ -144,20 +154,25 @@ void NodeImpl::wait_for_space(std::function<void()> durable) {
 
 void NodeImpl::look_at_disk() {
   if (!seams_.disk_space || !engine_ || std::exchange(looking_at_disk_, true)) return;
-  seams_.log->post([weak = weak_from_this(), home = seams_.home, look = seams_.disk_space] {
-    home->post([weak, space = look()] {
+  seams_.log->post([weak = weak_from_this(), home = seams_.home, files = seams_.files,
+                    look = seams_.disk_space, engine = options_.data_dir + "/engine"] {
+    const auto space = look();
+    const std::uint64_t tables =
+        space && !DiskGuard::ample(*space) ? bytes_in(*files, engine) : std::uint64_t{0};
+    home->post([weak, space, tables] {
       const auto self = weak.lock();
       if (!self) return;
       self->looking_at_disk_ = false;
-      if (space && self->state_ == State::kServing && !self->failed_) self->disk_seen(*space);
+      if (space && self->state_ == State::kServing && !self->failed_)
+        self->disk_seen(*space, tables);
     });
   });
 }
 
-void NodeImpl::disk_seen(const DiskSpace& space) {
+void NodeImpl::disk_seen(const DiskSpace& space, std::uint64_t table_bytes) {
   const bool was_low = disk_.low();
   const EngineMetrics engine = engine_->metrics();
-  disk_.seen(space, engine.unflushed_bytes, engine.level0_files);
+  disk_.seen(space, engine.unflushed_bytes, table_bytes);
   if (disk_.low() == was_low) return;
   if (disk_.low()) {
     log_line(LogLine::Level::kError,

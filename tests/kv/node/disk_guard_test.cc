@@ -22,17 +22,17 @@ TEST(DiskGuard, WhatIsNotFlushed_MustFit) {
   EXPECT_TRUE(guard.exhausted());
 }
 
-TEST(DiskGuard, CompactionOfLevel0_MustFit) {
+TEST(DiskGuard, TablesWrittenAnew_MustFit) {
   DiskGuard guard;
   guard.seen({30 * kMiB, 100 * kMiB}, 0, 0);
   EXPECT_FALSE(guard.low());
-  guard.seen({30 * kMiB, 100 * kMiB}, 0, 2);
+  guard.seen({30 * kMiB, 100 * kMiB}, 0, 20 * kMiB);
   EXPECT_TRUE(guard.low());
 }
 
 TEST(DiskGuard, LargeDisk_KeepsABoundedReserve) {
   DiskGuard guard;
-  guard.seen({100 * kMiB, 1'000'000 * kMiB}, 10 * kMiB, 1);
+  guard.seen({400 * kMiB, 1'000'000 * kMiB}, 10 * kMiB, 900'000 * kMiB);
   EXPECT_FALSE(guard.low());
   guard.seen({60 * kMiB, 1'000'000 * kMiB}, 0, 0);
   EXPECT_TRUE(guard.low());
