@@ -49,7 +49,7 @@ function(cairn_closure out target)
 endfunction()
 
 set(cairn_installed "")
-foreach(name kv http)
+foreach(name kv http sim)
   if(TARGET cairn_${name})
     cairn_closure(cairn_installed cairn_${name})
   endif()

@@ -1,6 +1,7 @@
 #include "kv/sim/clients.h"
 
 #include <cstdlib>
+#include <stdexcept>
 #include <utility>
 
 namespace cairn::kv::sim {
@@ -12,6 +13,7 @@ using Outcome = Seen::Outcome;
 
 constexpr const char* kPrefix = "p/";
 constexpr int kPrefixKeys = 6;
+constexpr int kFreshKeys = 256;  // some in every partition
 
 std::optional<Error> error_in(const auto& call) {
   if (call.ok()) return std::nullopt;
@@ -46,17 +48,24 @@ Clients::Clients(World& world, const Plan& plan, CommitOf commit)
 }
 
 void Clients::begin() {
+  // While all nodes run: later it may be that nobody can be asked.
+  for (int i = 0; i < plan_.keys; ++i) find_group("k" + std::to_string(i + 1));
+  for (int i = 0; i < kPrefixKeys; ++i) find_group(kPrefix + std::to_string(i + 1));
+  for (int i = 0; i < kFreshKeys; ++i) find_group("fresh-" + std::to_string(i));
+  find_group(kPrefix);
   for (std::size_t i = 0; i < clients_.size(); ++i) next(i);
 }
 
-raft::GroupId Clients::group_of(const std::string& key) {
-  const auto known = groups_.find(key);
-  if (known != groups_.end()) return known->second;
-  for (const NodeId id : world_.running()) {
-    if (world_.node(id).groups().empty()) continue;
-    return groups_[key] = world_.node(id).ring(key).partition + 1;
+void Clients::find_group(const std::string& key) {
+  groups_[key] = world_.node(world_.running().front()).ring(key).partition + 1;
+}
+
+std::string Clients::fresh_key(raft::GroupId group) const {
+  for (int i = 0; i < kFreshKeys; ++i) {
+    std::string key = "fresh-" + std::to_string(i);
+    if (groups_.at(key) == group) return key;
   }
-  return plan_.partitions == 1 ? 1 : 0;
+  throw std::logic_error("sim: a partition without a key");
 }
 
 std::string Clients::pick_key(raft::Random& random) const {
@@ -117,7 +126,7 @@ Clients::SeenPtr Clients::begin_call(std::size_t client, Kind kind, std::string 
   auto seen = std::make_shared<Seen>();
   seen->kind = kind;
   seen->key = std::move(key);
-  seen->group = group_of(seen->key);
+  seen->group = groups_.at(seen->key);
   seen->begin = world_.now();
   seen->commit_at_begin = commit_(seen->group);
   seen->who = "client " + std::to_string(client) + " at " + std::to_string(clients_[client].at);

@@ -58,7 +58,8 @@ class Clients {
   [[nodiscard]] std::uint64_t succeeded() const { return succeeded_; }
   /// What of it a black-box check can judge: single keys, linearizable.
   [[nodiscard]] History history(const std::function<std::uint64_t(const Seen&)>& hint) const;
-  [[nodiscard]] raft::GroupId group_of(const std::string& key);
+  /// A key of that group that no client uses.
+  [[nodiscard]] std::string fresh_key(raft::GroupId group) const;
 
  private:
   struct Client {
@@ -68,6 +69,7 @@ class Clients {
   };
   using SeenPtr = std::shared_ptr<Seen>;
 
+  void find_group(const std::string& key);
   void next(std::size_t client);
   void act(std::size_t client);
   SeenPtr begin_call(std::size_t client, Seen::Kind kind, std::string key);

@@ -67,6 +67,8 @@ void Ledger::on_group(const GroupEvent& event) {
   }
   raft::Index& commit = commit_[event.group];
   commit = std::max(commit, now.commit);
+  raft::Index& in_term = commit_in_term_[{event.group, now.term}];
+  in_term = std::max(in_term, now.commit);
 }
 
 void Ledger::leader(const GroupEvent& event) {
@@ -78,12 +80,18 @@ void Ledger::leader(const GroupEvent& event) {
     fail("ONE-LEADER: group " + std::to_string(event.group) + ", term " + std::to_string(term) +
          ": node " + std::to_string(at->second.first) + " and " + of_node(event.node));
   }
-  // Whatever was committed before stands in its log; that it is the same, log matching and the
-  // committed log say.
-  if (event.now.last < commit(event.group)) {
+  // Whatever was committed in earlier terms stands in its log; that it is the same, log matching
+  // and the committed log say. (It may win late, when a later term has long had its own leader.)
+  raft::Index required = 0;
+  for (auto at_term = commit_in_term_.lower_bound({event.group, 0});
+       at_term != commit_in_term_.end() && at_term->first < std::pair(event.group, term);
+       ++at_term) {
+    required = std::max(required, at_term->second);
+  }
+  if (event.now.last < required) {
     fail("LEADER-COMPLETENESS: " + of_node(event.node) + " leads group " +
          std::to_string(event.group) + " in term " + std::to_string(term) + " with a log up to " +
-         std::to_string(event.now.last) + ", committed is " + std::to_string(commit(event.group)));
+         std::to_string(event.now.last) + ", committed before was " + std::to_string(required));
   }
 }
 

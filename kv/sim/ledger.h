@@ -82,6 +82,8 @@ class Ledger final : public Observer {
   std::map<NodeId, std::map<raft::GroupId, Promise>> promises_;
   std::map<EntryKey, SentEntry> sent_;
   std::map<raft::GroupId, raft::Index> commit_;
+  /// Highest commit index that a member showed while it was in this term.
+  std::map<std::pair<raft::GroupId, raft::Term>, raft::Index> commit_in_term_;
   std::map<raft::GroupId, std::vector<CommittedEntry>> committed_;
   std::map<std::pair<LifeId, raft::GroupId>, raft::Index> next_;  // to be applied
   std::map<std::pair<raft::GroupId, raft::Index>, std::pair<std::string, NodeId>> digests_;

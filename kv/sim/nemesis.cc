@@ -35,6 +35,14 @@ void Nemesis::begin() {
   }
 }
 
+void Nemesis::make_sure() {
+  if (streams_.empty() || !fired_.empty()) return;
+  if (const auto node = running_victim(streams_.begin()->second.random)) {
+    told(Fault::kKill, *node, "since nothing else had struck");
+    world_.crash(*node, CrashKind::kProcess);
+  }
+}
+
 void Nemesis::schedule(Fault fault) {
   Stream& s = streams_.at(fault);
   const Time pause = span(s.random, s.mean / 5, s.mean * 2);

@@ -28,6 +28,8 @@ class Nemesis final : public Observer {
   /// Before the first start: what holds from the beginning.
   void prepare();
   void begin();
+  /// If nothing has struck yet, something does: a run without a fault proves nothing about them.
+  void make_sure();
   /// No new faults. Those that last go on until heal().
   void end() { ended_ = true; }
   /// Everything that hurts `core` or its links ends, and its nodes run; the rest stays as it is.

@@ -96,6 +96,7 @@ class Run {
       world_.run_for(std::min(left, kDigestsEvery));
       ledger_.compare_digests();
     }
+    if (go_on()) nemesis_.make_sure();
   }
 
   // --- the liveness phase
@@ -136,36 +137,31 @@ class Run {
 
   /// A fresh client must be able to write and then to read what it wrote, elsewhere.
   void serve(raft::GroupId group) {
-    const std::string key = key_in(group);
-    raft::Random random = world_.random("fresh-client");
+    const std::string key = clients_.fresh_key(group);
+    WriteOptions write;
+    ReadOptions read;
+    write.timeout = read.timeout = milliseconds{1'000};
     const Time deadline = world_.now() + kServesWithin;
-    if (!until_ok(deadline, random, [&](NodeId at) { return world_.put(at, key, "fresh"); })) {
+    if (!until_ok(deadline, [&](NodeId at) { return world_.put(at, key, "fresh", write); })) {
       return world_.fail("LIVENESS: no write to group " + std::to_string(group) + " within " +
                          std::to_string(kServesWithin.count() / 1000) + " ms: " + reasons());
     }
-    if (!until_ok(deadline, random, [&](NodeId at) { return world_.get(at, key); })) {
+    if (!until_ok(deadline, [&](NodeId at) { return world_.get(at, key, read); })) {
       world_.fail("LIVENESS: no read of group " + std::to_string(group) + " within " +
                   std::to_string(kServesWithin.count() / 1000) + " ms: " + reasons());
     }
   }
 
   template <class Send>
-  bool until_ok(Time deadline, raft::Random& random, Send send) {
+  bool until_ok(Time deadline, Send send) {
     const std::vector<NodeId> nodes(core_.begin(), core_.end());
-    while (world_.now() < deadline && go_on()) {
-      const auto call = send(nodes[random.next() % nodes.size()]);
+    for (std::size_t i = 0; world_.now() < deadline && go_on(); ++i) {
+      const auto call = send(nodes[i % nodes.size()]);
       world_.run_until([&] { return call->done(); }, seconds{10});
       if (call->ok()) return true;
       world_.run_for(milliseconds{50});
     }
     return false;
-  }
-
-  std::string key_in(raft::GroupId group) {
-    for (int i = 0;; ++i) {
-      std::string key = "fresh-" + std::to_string(i);
-      if (clients_.group_of(key) == group) return key;
-    }
   }
 
   void quiesce() {
@@ -193,7 +189,11 @@ class Run {
     for (const NodeId id : core_) {
       if (!world_.running(id)) return false;
       const auto groups = world_.node(id).groups();
-      if (groups.empty()) return false;
+      for (const auto& [group, ids] : members_) {
+        const bool has = std::any_of(groups.begin(), groups.end(),
+                                     [g = group](const auto& status) { return status.group == g; });
+        if (ids.contains(id) && !has) return false;
+      }
       for (const Node::GroupStatus& g : groups) {
         const auto [at, first] = applied.emplace(g.group, g.applied);
         if (at->second != g.applied || g.applied != g.commit || g.applied != g.last) return false;

@@ -23,7 +23,11 @@ const char* role_name(raft::Role role) {
 void TextTrace::line(Time at, const std::string& text) {
   char when[32];
   std::snprintf(when, sizeof when, "%12.3f ms  ", static_cast<double>(at.count()) / 1000);
-  sink_(when + text);
+  std::string all = when + text;
+  for (char& c : all) {  // values and commands stand in messages
+    if (c < ' ' || c > '~') c = '.';
+  }
+  sink_(all);
 }
 
 void TextTrace::on_node(const NodeEvent& event) {
