@@ -57,6 +57,8 @@ const char* text(kv::Committed c) {
       return "no";
     case kv::Committed::kYes:
       return "yes";
+    case kv::Committed::kPartial:
+      return "partial";
     case kv::Committed::kUnknown:
       break;
   }

@@ -71,8 +71,8 @@ void Core::Impl::tick(std::uint64_t skipped) {
   ++now_;
   if (role_ == Role::kLeader) check_quorum_contact();
   if (role_ == Role::kLeader) check_disk();
+  if (role_ == Role::kLeader) tick_transfer();
   if (role_ == Role::kLeader) {
-    tick_transfer();
     tick_followers();
     tick_idle();
   } else {

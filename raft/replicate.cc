@@ -229,14 +229,16 @@ void Core::Impl::advance_commit() {
 
 void Core::Impl::unreachable(NodeId id) {
   if (stopped_) return;
-  wake();
   if (role_ == Role::kFollower && id == leader_) {
+    wake();
     leader_unreachable();
     return;
   }
   if (role_ != Role::kLeader) return;
   Progress* peer = progress_of(id);
-  if (peer == nullptr || peer->state != Progress::State::kReplicate) return;
+  if (peer == nullptr) return;
+  wake();
+  if (peer->state != Progress::State::kReplicate) return;
   peer->become_probe(peer->match + 1, /*bare=*/true);
   peer->probe_sent = true;  // asked by the next sign of life, or by the timer
 }

@@ -15,6 +15,14 @@ constexpr std::uint64_t kWindow = 512;
 constexpr std::size_t kQueueBytesMax = 32u << 20;
 constexpr std::size_t kQueueMax = 16'384;
 
+constexpr Micros kFullFor = std::chrono::milliseconds{200};
+
+Error no_session_free() {
+  Error full(Errc::kOverloaded, "the partition's session table is full");
+  full.retry_after_ms = 500;
+  return full;
+}
+
 std::size_t bytes_of(const Command& command) {
   std::size_t n = sizeof(Command) + command.prefix.size() + command.idempotency_key.size();
   for (const Operation& op : command.operations) n += op.key.size() + op.value.size() + 64;
@@ -35,6 +43,10 @@ void Forwarder::submit(raft::GroupId group, Command command, Micros deadline, Do
     Error full(Errc::kOverloaded, "too many writes wait for another node");
     full.retry_after_ms = 100;
     done(std::move(full));
+    return;
+  }
+  if (host_.now() < session.full_until) {
+    done(no_session_free());
     return;
   }
   auto call = std::make_shared<Call>();
@@ -92,8 +104,19 @@ void Forwarder::opened(raft::GroupId group, std::uint64_t epoch, Result<Answer> 
     number_waiting(group, session);
     return;
   }
+  if (answer && *answer->error == Errc::kOverloaded) {
+    refuse_waiting(session);
+    return;
+  }
   // Opening again with the same id is harmless, so any failure is just tried anew.
   if (!answer) host_.redirected(group, from, raft::kNobody);
+}
+
+/// Each try is an entry in the log of a group that is full already: they must stay rare.
+void Forwarder::refuse_waiting(Session& session) {
+  session.full_until = host_.now() + kFullFor;
+  for (const auto& call : std::exchange(session.unnumbered, {}))
+    end(session, call, no_session_free());
 }
 
 void Forwarder::number_waiting(raft::GroupId group, Session& session) {

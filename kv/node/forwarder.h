@@ -71,6 +71,7 @@ class Forwarder {
     bool opening = false;
     Micros opening_since{0};
     unsigned opening_attempts = 0;
+    Micros full_until{0};     // the group's session table was full: refused until then
     bool numbering = false;   // number_waiting() is at work: an answer inside it only makes room
     std::uint64_t epoch = 0;  // of this object; late answers to an older one are ignored
     std::uint64_t next_sequence = 1;
@@ -90,6 +91,7 @@ class Forwarder {
   void end(Session& session, const std::shared_ptr<Call>& call, Result<Answer> result);
   void finish(Session& session, const std::shared_ptr<Call>& call, Result<Answer> result);
   raft::NodeId target(raft::GroupId group, unsigned attempt) const;
+  void refuse_waiting(Session& session);
   static Error deadline_error(const Call& call);
 
   ForwarderHost& host_;

@@ -274,6 +274,13 @@ void NodeImpl::remove_prefix(std::string prefix, RemovePrefixOptions options,
     command.limit = job->left;
     submit(group_of_partition(job->at.partition), std::move(command), deadline,
            [this, job, self = weak.lock()](Result<Answer> answer) {
+             if (!answer && answer.error().committed == Committed::kUnknown &&
+                 job->result.deleted > 0) {
+               Error partial = answer.error();
+               partial.committed = Committed::kPartial;
+               job->done(std::move(partial));
+               return;
+             }
              if (!answer || answer->error) {
                // Earlier steps stand: their count is the answer, and the cursor goes on from here.
                if (job->result.deleted > 0) {

@@ -252,15 +252,18 @@ void NodeImpl::on_down(raft::NodeId peer, net::Channel channel) {
   fail_requests(peer, channel);
   if (channel == net::Channel::kBulk) {
     outbox_.peer_down(peer);
+    inbox_.peer_down(peer);
     return;
   }
   if (founding_) founding_->lost(peer);
+  beats_.lost(peer);
   routes_.forget(peer);
   for (auto& [group, r] : replicas_) r->unreachable(peer);
 }
 
 void NodeImpl::on_message(raft::NodeId from, net::Channel channel, net::PeerMessage message) {
   if (failed_ || state_ == State::kStopped) return;
+  beats_.heard(from, now());
   if (auto* batch = std::get_if<net::RaftBatch>(&message)) {
     clocks_.heard(from, batch->wall_ms);
     for (net::GroupMessage& m : batch->messages) {

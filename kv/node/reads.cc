@@ -45,6 +45,11 @@ Error too_many() {
   return e;
 }
 
+/// Refusals that another node, or the same one a little later, would only repeat.
+bool final_refusal(const Refusal& refusal) {
+  return refusal.error.code == Errc::kBadRequest || refusal.error.code == Errc::kOverloaded;
+}
+
 /// The engine publishes its revision after the write that carries it: the item may be newer.
 ReadResult read_result(Revision revision, std::optional<Item> item) {
   if (item) revision = std::max(revision, item->mod_revision);
@@ -253,6 +258,11 @@ void Reads::attempt(const std::shared_ptr<Remote>& call) {
                     return;
                   }
                   const auto* refusal = reply ? std::get_if<Refusal>(&*reply) : nullptr;
+                  if (refusal != nullptr && final_refusal(*refusal)) {
+                    call->ended = true;
+                    call->done(refusal->error);
+                    return;
+                  }
                   host_.redirected(call->group, to, refusal != nullptr ? refusal->leader : 0);
                 });
 }

@@ -102,7 +102,8 @@ struct ReplyWriter {
 
 std::optional<RpcReply> read_failure(wire::Failure::Reader f) {
   if (f.getCode() < static_cast<int>(Errc::kBadRequest) ||
-      f.getCode() > static_cast<int>(Errc::kInternal) || f.getCommitted() > 2)
+      f.getCode() > static_cast<int>(Errc::kInternal) ||
+      f.getCommitted() > static_cast<int>(Committed::kPartial))
     return std::nullopt;
   Refusal r;
   r.error.code = static_cast<Errc>(f.getCode());

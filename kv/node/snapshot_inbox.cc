@@ -154,6 +154,13 @@ void SnapshotInbox::stop() {
   for (const auto& [group, install] : std::exchange(installs_, {})) drop_sink(install);
 }
 
+void SnapshotInbox::peer_down(raft::NodeId peer) {
+  std::vector<std::shared_ptr<Install>> lost;
+  for (const auto& [group, install] : installs_)
+    if (install->from == peer && !install->finishing) lost.push_back(install);
+  for (const auto& install : lost) fail(install);
+}
+
 void SnapshotInbox::tick() {
   std::vector<std::shared_ptr<Install>> stale;
   for (const auto& [group, install] : installs_)

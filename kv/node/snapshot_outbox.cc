@@ -28,6 +28,7 @@ void SnapshotOutbox::start(raft::GroupId group, raft::NodeId peer, raft::Term te
   stream->peer = peer;
   stream->term = term;
   stream->progress = host_.now();
+  stream->floor = replica->applied();
   streams_.emplace(stream->id, stream);
   open(stream);
 }
@@ -72,13 +73,16 @@ void SnapshotOutbox::was_read(const std::shared_ptr<Stream>& stream,
     return;
   }
   stream->ended = !chunk->has_value();
-  if (stream->has_held) send(*stream, stream->ended);
+  if (stream->has_held && !send(*stream, stream->ended)) {
+    end(stream, false);
+    return;
+  }
   stream->has_held = chunk->has_value();
   if (chunk->has_value()) stream->held = std::move(**chunk);
   advance(stream);
 }
 
-void SnapshotOutbox::send(Stream& stream, bool last) {
+bool SnapshotOutbox::send(Stream& stream, bool last) {
   net::SnapshotChunk chunk;
   chunk.group = stream.group;
   chunk.stream = stream.id;
@@ -88,8 +92,7 @@ void SnapshotOutbox::send(Stream& stream, bool last) {
   chunk.last = last;
   chunk.bytes = std::exchange(stream.held, {});
   stream.progress = host_.now();
-  // A chunk that was not sent shows as a standstill, or as the connection's end.
-  host_.send_bulk(stream.peer, net::PeerMessage(std::move(chunk)));
+  return host_.send_bulk(stream.peer, net::PeerMessage(std::move(chunk)));
 }
 
 void SnapshotOutbox::on_ack(raft::NodeId from, const net::SnapshotAck& ack) {
@@ -138,8 +141,8 @@ void SnapshotOutbox::tick() {
 std::optional<raft::Index> SnapshotOutbox::pinned(raft::GroupId group) const {
   std::optional<raft::Index> lowest;
   for (const auto& [id, stream] : streams_) {
-    if (stream->group != group || !stream->source) continue;
-    const raft::Index index = stream->source->meta().index;
+    if (stream->group != group) continue;
+    const raft::Index index = stream->source ? stream->source->meta().index : stream->floor;
     if (!lowest || index < *lowest) lowest = index;
   }
   return lowest;

@@ -59,6 +59,7 @@ class SnapshotOutbox {
     raft::GroupId group = 0;
     raft::NodeId peer = 0;
     raft::Term term = 0;
+    raft::Index floor = 0;  // applied as it began: the snapshot will not be older
     std::shared_ptr<SnapshotSource> source;
     std::string held;  // read, waits to learn whether it is the last
     bool has_held = false;
@@ -73,7 +74,8 @@ class SnapshotOutbox {
   void advance(const std::shared_ptr<Stream>& stream);
   void was_read(const std::shared_ptr<Stream>& stream,
                 boost::system::result<std::optional<std::string>> chunk);
-  void send(Stream& stream, bool last);
+  /// False: not queued, the stream cannot go on.
+  [[nodiscard]] bool send(Stream& stream, bool last);
   void end(const std::shared_ptr<Stream>& stream, bool ok);
 
   SnapshotHost& host_;
@@ -87,6 +89,8 @@ class SnapshotInbox {
  public:
   explicit SnapshotInbox(SnapshotHost& host) : host_(host) {}
   void on_chunk(raft::NodeId from, net::SnapshotChunk chunk);
+  /// Streams die with their connection: a sender that starts anew may number them alike.
+  void peer_down(raft::NodeId peer);
   void tick();
   [[nodiscard]] const SnapshotCounters& counters() const { return counters_; }
   void stop();

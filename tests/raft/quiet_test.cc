@@ -78,6 +78,13 @@ TEST_F(RaftQuiet, AFollowerIsLost_TheLeaderWakesAndStaysAwake) {
   fall_asleep();
 }
 
+TEST_F(RaftQuiet, SomebodyElseIsLost_NobodyWakes) {
+  fall_asleep();
+  world.core(1).unreachable(9);  // of another group
+  world.core(2).unreachable(3);  // a follower's fellow
+  EXPECT_EQ(said_in(50), 0);
+}
+
 TEST_F(RaftQuiet, AFollowerRestarts_FindsItsLeaderAndUnseatsNobody) {
   fall_asleep();
   const Term term = world.core(1).term();

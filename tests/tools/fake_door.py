@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import threading
+import unittest
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -170,6 +171,23 @@ class Door:
         handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
         handler.wfile.write(body)
+
+
+class DoorTest(unittest.TestCase):
+    """Opens a door before each test, and closes all of them after it."""
+
+    def setUp(self):
+        self.doors = []
+        self.door = self.add_door()
+
+    def tearDown(self):
+        for door in self.doors:
+            door.stop()
+
+    def add_door(self, **options):
+        door = Door(**options)
+        self.doors.append(door)
+        return door
 
 
 def field(name, value):

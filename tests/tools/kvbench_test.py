@@ -5,27 +5,14 @@ import json
 import sys
 import unittest
 
-from fake_door import Door, free_port, run
+from fake_door import DoorTest, free_port, run
 
 KVBENCH = sys.argv.pop(1)
 SMALL = ("--keys", "50", "--clients", "4", "--warmup", "0", "--output", "json")
 FIELDS = ["workload", "clients", "seconds", "ops", "errors", "errors_by_code", "ops_per_second"]
 
 
-class KvbenchTest(unittest.TestCase):
-    def setUp(self):
-        self.doors = []
-        self.door = self.add_door()
-
-    def tearDown(self):
-        for door in self.doors:
-            door.stop()
-
-    def add_door(self, **options):
-        door = Door(**options)
-        self.doors.append(door)
-        return door
-
+class KvbenchTest(DoorTest):
     def bench(self, *arguments, endpoints=None):
         return run(KVBENCH, "--endpoints", endpoints or self.door.url, *SMALL, *arguments)
 

@@ -6,27 +6,14 @@ import sys
 import tempfile
 import unittest
 
-from fake_door import Door, free_port, run
+from fake_door import DoorTest, free_port, run
 
 KVCTL = sys.argv.pop(1)
 NO_LEADER = (503, "no_leader", True, "no")
 UNKNOWN = (504, "outcome_unknown", True, "unknown")
 
 
-class KvctlTest(unittest.TestCase):
-    def setUp(self):
-        self.doors = []
-        self.door = self.add_door()
-
-    def tearDown(self):
-        for door in self.doors:
-            door.stop()
-
-    def add_door(self, **options):
-        door = Door(**options)
-        self.doors.append(door)
-        return door
-
+class KvctlTest(DoorTest):
     def kvctl(self, *arguments, stdin=b"", endpoints=None):
         endpoints = endpoints or self.door.url
         return run(KVCTL, *arguments, stdin=stdin, environment={"CAIRN_ENDPOINTS": endpoints})

@@ -146,6 +146,26 @@ TEST_F(ForwarderTest, Opening_FailsInsideTheCall_IsTriedAgainSoon) {
   EXPECT_EQ(take().to, 3u);
 }
 
+TEST_F(ForwarderTest, SessionTableFull_IsOverloaded_AndNotAskedAgainAtOnce) {
+  const Write a = write("a"), b = write("b");
+  Answer full;
+  full.error = Errc::kOverloaded;
+  answer(take(), full);
+  ASSERT_TRUE(a->ended());
+  EXPECT_EQ(a->code(), Errc::kOverloaded);
+  EXPECT_EQ(b->code(), Errc::kOverloaded);
+  pass(milliseconds(60));
+  const Write c = write("c");
+  ASSERT_TRUE(c->ended());
+  EXPECT_EQ(c->code(), Errc::kOverloaded);
+  EXPECT_TRUE(sent_.empty()) << "each try is an entry in a log that has enough to do";
+  pass(milliseconds(200));
+  const Write d = write("d");
+  answer(take());
+  answer(take());
+  EXPECT_TRUE(d->yes());
+}
+
 TEST_F(ForwarderTest, Redirect_IsFollowedAtOnce) {
   open_session();
   const Write a = write("a");

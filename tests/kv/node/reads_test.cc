@@ -214,6 +214,18 @@ TEST_F(ReadsTest, Remote_AsksTheLeader_FollowsItsRefusal) {
   EXPECT_EQ(got.answers, 1);
 }
 
+TEST_F(ReadsTest, Remote_RefusalThatWouldOnlyRepeat_IsTheAnswer) {
+  for (const Errc code : {Errc::kBadRequest, Errc::kOverloaded}) {
+    Outcome<ReadResult> got;
+    get(got);
+    take().done(RpcReply(Refusal{Error(code), 0}));
+    ASSERT_EQ(got.answers, 1);
+    EXPECT_EQ(got.result->error().code, code);
+    pass(milliseconds(40));
+    EXPECT_TRUE(asked_.empty());
+  }
+}
+
 TEST_F(ReadsTest, Remote_Eventual_AsksAnyMember) {
   members_ = {3};
   Outcome<ReadResult> got;

@@ -174,7 +174,7 @@ TEST(Rpc, Failure_CodeOutOfRange_IsRefused) {
   refusal.error.code = static_cast<Errc>(0);
   EXPECT_FALSE(decode_reply(encode_reply(RpcReply(refusal))));
   refusal.error.code = Errc::kNoLeader;
-  refusal.error.committed = static_cast<Committed>(3);
+  refusal.error.committed = static_cast<Committed>(4);
   EXPECT_FALSE(decode_reply(encode_reply(RpcReply(refusal))));
 }
 

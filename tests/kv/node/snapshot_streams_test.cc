@@ -20,8 +20,8 @@ class Side : public SnapshotHost {
   }
   std::shared_ptr<Engine> shared_engine() override { return engine.engine; }
   bool send_bulk(raft::NodeId, const net::PeerMessage& message) override {
-    sent.push_back(message);
-    return true;
+    if (sendable) sent.push_back(message);
+    return sendable;
   }
   bool bulk_has_room(raft::NodeId) const override { return room; }
   void on_read(std::function<void()> work, std::function<void()> done) override {
@@ -53,7 +53,7 @@ class Side : public SnapshotHost {
   Micros time = seconds(3);
   test::SmallEngine engine;
   test::QuietReplica quiet;
-  bool room = true, gone = false;
+  bool room = true, gone = false, sendable = true;
   std::deque<net::PeerMessage> sent;
   std::deque<std::function<void()>> home;
   std::vector<std::string> steps;
@@ -116,6 +116,7 @@ TEST_F(SnapshotStreams, SmallState_OneChunkIsFirstAndLast) {
 TEST_F(SnapshotStreams, UnderWay_PinsTheLog_UntilItEnds) {
   fill(60);
   start();
+  EXPECT_EQ(outbox_.pinned(kGroup), leader_.quiet.replica->applied()) << "while it is opened";
   leader_.run_home();
   EXPECT_EQ(outbox_.pinned(kGroup), 60u);
   EXPECT_EQ(outbox_.pinned(kGroup + 1), std::nullopt);
@@ -146,6 +147,34 @@ TEST_F(SnapshotStreams, ChunkLost_BothSidesGiveUp_AndTheNextStreamArrives) {
   carry();
   EXPECT_EQ(inbox_.counters().installed, 1u);
   EXPECT_EQ(digest(leader_), digest(follower_));
+}
+
+TEST_F(SnapshotStreams, ChunkCannotBeSent_TheStreamEndsAtOnce) {
+  fill(60);
+  leader_.sendable = false;
+  start();
+  leader_.run_home();
+  EXPECT_EQ(outbox_.counters().send_failed, 1u);
+  EXPECT_EQ(outbox_.pinned(kGroup), std::nullopt);
+}
+
+TEST_F(SnapshotStreams, SenderStartsAnew_WithTheSameNumber_IsNotTakenForTheOldStream) {
+  fill(60);
+  start();
+  carry([](const net::SnapshotChunk& c) { return c.sequence == 3; });
+  inbox_.peer_down(1);
+  EXPECT_EQ(inbox_.counters().install_failed, 1u);
+  SnapshotOutbox reborn{leader_};
+  leader_.run_home();
+  reborn.start(kGroup, 2, 1);
+  leader_.run_home();
+  const auto chunk = std::get<net::SnapshotChunk>(leader_.sent.front());
+  EXPECT_EQ(chunk.stream, 1u);
+  follower_.sent.clear();
+  inbox_.on_chunk(1, chunk);
+  follower_.run_home();
+  ASSERT_EQ(follower_.sent.size(), 1u);
+  EXPECT_FALSE(std::get<net::SnapshotAck>(follower_.sent.front()).failed);
 }
 
 TEST_F(SnapshotStreams, ChunkDamaged_IsRefused_FollowerKeepsItsState) {

@@ -68,6 +68,38 @@ TEST(SimPartition, WritesAtTheIsolatedLeader_NeverBothYesAndLost) {
   }
 }
 
+TEST(SimPartition, PrefixDelete_ALaterStepUnknown_IsPartial) {
+  for (const std::uint64_t seed : seeds(10)) {
+    Story story(seed, 3, [](Options& options) { options.partitions = 3; });
+    ASSERT_TRUE(story.up());
+    const NodeId at = story.world.leader(1);
+    ASSERT_NE(at, 0u);
+    std::vector<bool> has_key(3);
+    for (int i = 0; i < 30; ++i) {
+      const std::string key = "p/" + std::to_string(i);
+      ASSERT_TRUE(story.put(at, key, "v"));
+      has_key[story.world.node(at).ring(key).partition] = true;
+    }
+    ASSERT_TRUE(has_key[0] && has_key[1] && has_key[2]);
+    // The first step is done here; of the next one that another node leads, no answer comes back.
+    NodeId silent = 0;
+    for (const raft::GroupId group : {2u, 3u}) {
+      const NodeId leader = story.world.leader(group);
+      if (silent == 0 && leader != at) silent = leader;
+    }
+    ASSERT_NE(silent, 0u);
+    story.world.network().cut(silent, at);
+    RemovePrefixOptions options;
+    options.timeout = milliseconds{400};
+    const auto result = story.finish(story.world.remove_prefix(at, "p/", options));
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().committed, Committed::kPartial) << result.error().message();
+    story.world.network().heal_all();
+    ASSERT_TRUE(story.ready());
+    story.converge();
+  }
+}
+
 TEST(SimPartition, LeaderHearsNobody_OneWay_TheOthersGoOn) {
   for (const std::uint64_t seed : seeds(10)) {
     Story story(seed);

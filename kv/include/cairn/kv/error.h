@@ -51,7 +51,12 @@ enum class Errc {
 [[nodiscard]] bool retryable(Errc e) noexcept;
 
 /// Did the write take effect? kNo is a promise: it never will.
-enum class Committed { kNo, kYes, kUnknown };
+enum class Committed {
+  kNo,
+  kYes,
+  kUnknown,
+  kPartial,  // of a series (remove_prefix): earlier steps yes, the last one unknown
+};
 
 /// An error with its circumstances.
 struct Error {
