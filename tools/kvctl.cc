@@ -132,8 +132,8 @@ std::string refusal_text(const Problem& problem, const HttpResponse& response) {
 }  // namespace
 
 const std::vector<Verb>& verbs() {
-  static const std::vector<Verb> kVerbs{put_verb(),  get_verb(),     del_verb(),
-                                        scan_verb(), cluster_verb(), ring_verb()};
+  static const std::vector<Verb> kVerbs{put_verb(),     get_verb(),  del_verb(),    scan_verb(),
+                                        cluster_verb(), ring_verb(), member_verb(), leader_verb()};
   return kVerbs;
 }
 

@@ -42,6 +42,8 @@ struct Verb {
 [[nodiscard]] Verb scan_verb();
 [[nodiscard]] Verb cluster_verb();
 [[nodiscard]] Verb ring_verb();
+[[nodiscard]] Verb member_verb();
+[[nodiscard]] Verb leader_verb();
 
 /// `error: …` on stderr.
 int fail(Exit status, const std::string& text);

@@ -33,6 +33,10 @@ struct NodeSeams {
   wal::Executor* background = nullptr;  // LevelDB's compactions; null: inline on `apply`
   std::function<std::uint64_t()>
       random;  // for ids, nonces and election jitter; open() and home only
+  /// Asks the host, on home, to stop this node in order and to open it again over the same
+  /// directory: its data are to be moved aside (open() does that), and it comes back as a new
+  /// member. Null: it stays as it is, refused by its peers.
+  std::function<void()> reopen;
 };
 
 /// A frozen, linearizable-when-taken view of the partitions replicated here; any thread.
@@ -63,6 +67,11 @@ class Node {
   virtual void get(std::string key, ReadOptions options, Callback<ReadResult> done) = 0;
   virtual void scan(ScanOptions options, Callback<ScanResult> done) = 0;
   virtual void view(ReadOptions options, Callback<std::shared_ptr<const PartitionsView>> done) = 0;
+  virtual void change_members(MemberChange change, Callback<MemberPlan> done) = 0;
+  virtual void promote(std::uint64_t node, std::chrono::milliseconds timeout,
+                       Callback<MemberPlan> done) = 0;
+  virtual void move_leader(std::uint32_t partition, std::uint64_t to,
+                           std::chrono::milliseconds timeout, Callback<std::uint64_t> done) = 0;
 
   [[nodiscard]] virtual std::vector<std::string> not_ready_reasons() const = 0;
   [[nodiscard]] virtual ClusterView cluster() const = 0;
@@ -74,6 +83,9 @@ class Node {
   /// mark; then `done`, within about two seconds of the seams' clock. Requests meanwhile get
   /// kShuttingDown.
   virtual void stop(std::function<void()> done) = 0;
+  /// After `done` of stop(): lets go of the directory and the transport. Until it is destroyed it
+  /// answers everything with kShuttingDown.
+  virtual void release() = 0;
   /// A seam caught a broken invariant of ours: serve nothing any more.
   virtual void fail(const std::string& what) = 0;
 
@@ -85,6 +97,7 @@ class Node {
     raft::Term term = 0;
     raft::Index commit = 0, applied = 0, start = 0, last = 0;
     bool leads = false, serves = false;  // serves: leads and has applied its own no-op
+    raft::NodeId member = 0;             // that this replica is; the leader above is one, too
   };
   [[nodiscard]] virtual std::vector<GroupStatus> groups() const = 0;
 };

@@ -28,6 +28,7 @@ void NodeImpl::end_all_calls(const Error& error) {
   for (auto& [group, r] : replicas_) r->end_all(BarrierResult::kNoLeader);
   forwarder_.end_all(error);
   reads_.end_all(error);
+  end_admin(error);
   auto requests = std::exchange(requests_, {});
   for (auto& [id, r] : requests) r.done(std::nullopt);
 }
@@ -132,6 +133,18 @@ void NodeImpl::stop_step() {
       if (late) finish_stop();  // the mark is missing: the next start recovers as after a crash
       return;
   }
+}
+
+void NodeImpl::release() {
+  peers_.reset();
+  dirty_.clear();
+  by_group_.assign(by_group_.size(), nullptr);
+  replicas_.clear();
+  retiring_.clear();
+  apply_.reset();
+  wal_.reset();
+  engine_.reset();
+  lock_.reset();
 }
 
 void NodeImpl::finish_stop() {

@@ -65,5 +65,7 @@ struct Reply {
       lastKey @8 :Data;
       pageRevision @9 :UInt64;
     }
+    admin @10 :Data;
+    # kv/node/admin.h's encoding.
   }
 }

@@ -98,6 +98,7 @@ struct ReplyWriter {
     p.setLastKey(data_of(r.page.last_key));
     p.setPageRevision(r.revision);
   }
+  void operator()(const AdminReply& r) { to.setAdmin(data_of(r.body)); }
 };
 
 std::optional<RpcReply> read_failure(wire::Failure::Reader f) {
@@ -142,6 +143,8 @@ std::optional<RpcReply> read_reply(wire::Reply::Reader reply) {
     }
     case wire::Reply::PAGE:
       return read_page(reply.getPage());
+    case wire::Reply::ADMIN:
+      return AdminReply{string_of(reply.getAdmin())};
   }
   return std::nullopt;
 }
