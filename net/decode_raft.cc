@@ -73,12 +73,14 @@ bool decode_body(Reader from, raft::Body& to) {
       return decode(from.getAppendReply(), to);
     case Which::HEARTBEAT: {
       const auto heartbeat = from.getHeartbeat();
-      to = raft::Heartbeat{heartbeat.getCommit(), heartbeat.getReadRound()};
+      to = raft::Heartbeat{heartbeat.getCommit(), heartbeat.getReadRound(), heartbeat.getQuiet()};
       return ordinal(heartbeat.getCommit());
     }
-    case Which::HEARTBEAT_REPLY:
-      to = raft::HeartbeatReply{from.getHeartbeatReply().getReadRound()};
+    case Which::HEARTBEAT_REPLY: {
+      const auto reply = from.getHeartbeatReply();
+      to = raft::HeartbeatReply{reply.getReadRound(), reply.getQuiet(), reply.getPromiseUs()};
       return true;
+    }
     case Which::READ_INDEX_REQUEST:
       to = raft::ReadIndexRequest{from.getReadIndexRequest().getRequest()};
       return true;

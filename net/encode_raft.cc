@@ -56,10 +56,14 @@ void fill(const raft::Heartbeat& from, Builder body) {
   auto to = body.initHeartbeat();
   to.setCommit(from.commit);
   to.setReadRound(from.read_round);
+  to.setQuiet(from.quiet);
 }
 
 void fill(const raft::HeartbeatReply& from, Builder body) {
-  body.initHeartbeatReply().setReadRound(from.read_round);
+  auto to = body.initHeartbeatReply();
+  to.setReadRound(from.read_round);
+  to.setQuiet(from.quiet);
+  to.setPromiseUs(from.promise_us);
 }
 
 void fill(const raft::ReadIndexRequest& from, Builder body) {

@@ -101,9 +101,12 @@ struct RaftMessage {
     heartbeat :group {
       commit @17 :UInt64;
       readRound @18 :UInt64;
+      quiet @25 :Bool;
     }
     heartbeatReply :group {
       readRound @19 :UInt64;
+      quiet @26 :Bool;
+      promiseUs @27 :UInt64;
     }
     readIndexRequest :group {
       request @20 :UInt64;

@@ -15,6 +15,11 @@ void check_options(const CoreOptions& o) {
   require(o.election_ticks_min > o.heartbeat_ticks, "options: election below heartbeat");
   require(o.election_ticks_max >= o.election_ticks_min, "options: election range is empty");
   require(o.inflight_messages_max >= 1, "options: inflight_messages_max is 0");
+  require(o.priority >= 0 && o.priority <= 100, "options: priority outside 0..100");
+  require(o.drift_ppm < 500'000 && o.tick_us > 0 && o.tick_us < 1'000'000'000,
+          "options: no such clock");
+  require((!o.lease && !o.quiet) || (o.pre_vote && o.check_quorum),
+          "options: lease and quiet need pre_vote and check_quorum");
 }
 
 void check_configs(const Restored& r) {
@@ -53,20 +58,23 @@ Core::Impl::Impl(const CoreOptions& options, Restored restored)
   handing_ = applied_;
   role_ = passive_role();
   batch_ = random_.next();
+  // Before this boot a leader may have been promised something.
+  if (term_ > 0) heard_ = now_;
   restart_election_timer();
   log_.trim_tail(options_.tail_bytes_max);
   discover_terms();
 }
 
-void Core::Impl::tick() {
-  if (stopped_) return;
+void Core::Impl::tick(std::uint64_t skipped) {
+  phase_ += skipped + 1;
+  if (stopped_ || quiet_) return;
   ++now_;
+  if (role_ == Role::kLeader) check_quorum_contact();
+  if (role_ == Role::kLeader) check_disk();
+  if (role_ == Role::kLeader) tick_transfer();
   if (role_ == Role::kLeader) {
-    check_quorum_contact();
-  }
-  if (role_ == Role::kLeader) {
-    tick_transfer();
     tick_followers();
+    tick_idle();
   } else {
     tick_election();
   }
@@ -101,6 +109,7 @@ Status Core::Impl::status() const {
     s.committed_config_index = committed->index;
   }
   s.transferee = transferee_;
+  s.quiet = quiet_;
   for (const Progress& p : followers_) {
     s.peers.push_back(PeerStatus{p.id, p.learner, p.state, p.match, p.next, heard_lately(p)});
   }
@@ -113,8 +122,17 @@ Core::~Core() = default;
 Core::Core(Core&&) noexcept = default;
 Core& Core::operator=(Core&&) noexcept = default;
 
-void Core::tick() {
-  impl_->tick();
+void Core::tick(std::uint64_t skipped) {
+  impl_->tick(skipped);
+}
+bool Core::quiet() const {
+  return impl_->quiet_;
+}
+void Core::clock(std::uint64_t now_us) {
+  impl_->clock_us_ = std::max(impl_->clock_us_, now_us);
+}
+std::optional<Index> Core::lease_read(std::uint64_t now_us) const {
+  return impl_->lease_read(now_us);
 }
 void Core::step(Message message) {
   impl_->step(std::move(message));
@@ -156,6 +174,7 @@ void Core::unreachable(NodeId peer) {
   impl_->unreachable(peer);
 }
 void Core::campaign() {
+  impl_->wake();
   if (impl_->role_ != Role::kLeader) impl_->want_campaign(false);
 }
 void Core::resign(bool forever) {

@@ -30,6 +30,17 @@ struct CoreOptions {
   std::size_t uncommitted_bytes_max = 32 << 20;  // a leader refuses proposals above it
   std::size_t unapplied_bytes_max = 8 << 20;     // handed out in Ready::committed, not yet applied
   std::size_t pending_reads_max = 1 << 16;
+  /// 1..100: who has less waits longer before it stands, by up to one election range. 0: stands
+  /// only when told to.
+  int priority = 100;
+  /// An idle group falls silent: no heartbeats, no timers (needs pre_vote and check_quorum). The
+  /// host must then notice by itself when a peer is gone, and say unreachable().
+  bool quiet = false;
+  /// Lease reads (6.4.1; needs pre_vote and check_quorum). The same in every member: tick length,
+  /// election_ticks_min, and the bound within which all clocks and ticks run (raft/README.md).
+  bool lease = false;
+  std::uint64_t tick_us = 10'000;
+  std::uint32_t drift_ppm = 50'000;
 };
 
 /// A configuration and the index of the entry that brought it.
@@ -124,7 +135,8 @@ struct Status {
   Index config_index = 0;
   Configuration committed_config;
   Index committed_config_index = 0;
-  NodeId transferee = kNobody;    // leader: who shall take over
+  NodeId transferee = kNobody;  // leader: who shall take over
+  bool quiet = false;
   std::vector<PeerStatus> peers;  // leader only, sorted by id
 };
 
@@ -135,8 +147,15 @@ class Core {
   Core(Core&&) noexcept;
   Core& operator=(Core&&) noexcept;
 
-  /// One unit of time.
-  void tick();
+  /// One unit of time. `skipped`: how many calls a host spared itself while quiet() held; they only
+  /// keep the heartbeats of all groups in step.
+  void tick(std::uint64_t skipped = 0);
+
+  /// Nothing happens here with time until the next call.
+  [[nodiscard]] bool quiet() const;
+
+  /// For leases: the host's clock, which runs on while the machine sleeps. Told before each tick.
+  void clock(std::uint64_t now_us);
 
   /// A message from a peer. Anything may come: what is malformed, from a stranger or stale is
   /// dropped, with an Event where it deserves one.
@@ -157,6 +176,10 @@ class Core {
   /// Asks for an index to read at, linearizable with respect to now. Leader: shares the next
   /// heartbeat round with all reads that wait. Follower: asks the leader. `request` must be new.
   [[nodiscard]] ReadOutcome read_index(std::uint64_t request);
+
+  /// The index to read at while a quorum's promises keep any other leader away; none when that is
+  /// not sure: ask read_index. `now_us` is read after the question arrived.
+  [[nodiscard]] std::optional<Index> lease_read(std::uint64_t now_us) const;
 
   /// Everything up to and with `token` is durable.
   void persisted(PersistToken token);
@@ -184,7 +207,7 @@ class Core {
   void snapshot_sent(NodeId peer, bool ok, Index index);
 
   /// The transport lost `peer`: what was in flight may be gone. A follower that loses its leader so
-  /// asks for votes soon.
+  /// asks for votes soon; with leases on not before its promise has ended.
   void unreachable(NodeId peer);
 
   /// Start an election now, whatever the timers say (founding: the ring's first replica).

@@ -57,11 +57,14 @@ std::string body_text(const AppendReply& m) {
 
 std::string body_text(const Heartbeat& m) {
   std::string out = "heartbeat commit " + num(m.commit);
-  return m.read_round == 0 ? out : out + " round " + num(m.read_round);
+  if (m.read_round != 0) out += " round " + num(m.read_round);
+  return m.quiet ? out + " quiet" : out;
 }
 
 std::string body_text(const HeartbeatReply& m) {
-  return m.read_round == 0 ? "alive" : "alive round " + num(m.read_round);
+  std::string out = m.quiet ? "quiet" : "alive";
+  if (m.read_round != 0) out += " round " + num(m.read_round);
+  return m.promise_us == 0 ? out : out + " promise " + num(m.promise_us);
 }
 
 std::string body_text(const ReadIndexRequest&) {

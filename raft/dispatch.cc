@@ -30,7 +30,9 @@ void Core::Impl::step(Message message) {
     event(Event::Kind::kMessageRejected, message.from);
     return;
   }
-  if (of_a_member(message) && admit(message)) dispatch(message);
+  if (!of_a_member(message)) return;
+  if (wakes(message)) wake();
+  if (admit(message)) dispatch(message);
 }
 
 bool Core::Impl::admit(const Message& message) {
@@ -41,6 +43,7 @@ bool Core::Impl::admit(const Message& message) {
     // While a leader is heard nobody else is wanted (dissertation 4.2.3 and 9.6): this is what
     // keeps a returning, or half-deaf, member from deposing a good leader.
     if (message.term > term_ && !request->leader_transfer && hears_leader()) return false;
+    if (!request->leader_transfer && promised()) return false;
   }
   if (message.term < term_) {
     answer_older_term(message);

@@ -7,7 +7,8 @@ namespace cairn::raft {
 
 void Core::Impl::tick_election() {
   ++election_elapsed_;
-  if (promotable() && election_elapsed_ >= election_timeout_) want_campaign(/*transfer=*/false);
+  if (options_.priority == 0 || election_elapsed_ < election_timeout_) return;
+  if (promotable()) want_campaign(/*transfer=*/false);
 }
 
 /// The transport lost the leader: it may well be gone, so this member stops counting on having
@@ -15,9 +16,11 @@ void Core::Impl::tick_election() {
 /// connection alone unseats nobody.
 void Core::Impl::leader_unreachable() {
   const int soon = std::max(1, options_.election_ticks_min / 2);
-  election_elapsed_ = std::max(election_elapsed_, options_.election_ticks_min);
-  const int due =
-      election_elapsed_ + static_cast<int>(random_.between(1, static_cast<std::uint64_t>(soon)));
+  // With leases a promise was given: then only the draw beyond it is cut short.
+  if (!options_.lease) election_elapsed_ = std::max(election_elapsed_, options_.election_ticks_min);
+  const int due = std::max(election_elapsed_, options_.election_ticks_min) +
+                  static_cast<int>(random_.between(1, static_cast<std::uint64_t>(soon))) +
+                  reluctance();
   election_timeout_ = std::min(election_timeout_, due);
 }
 
@@ -27,8 +30,18 @@ void Core::Impl::check_quorum_contact() {
   if (!heard_quorum_of(config_)) step_down();
 }
 
+/// A leader that cannot write holds everybody up as soon as its vote is needed: another one shall
+/// lead, if there is one.
+void Core::Impl::check_disk() {
+  if (token_confirmed_ == token_) return;
+  if (now_ - disk_since_ <= static_cast<std::uint64_t>(options_.election_ticks_max)) return;
+  if (best_successor() == kNobody) return;
+  hand_over();
+  step_down();
+}
+
 void Core::Impl::want_campaign(bool transfer) {
-  if (!promotable()) return;
+  if (!promotable() || (promised() && !transfer)) return;
   if (wanted_ != Wanted::kTransfer) wanted_ = transfer ? Wanted::kTransfer : Wanted::kCampaign;
   if (role_ == Role::kFollower) {
     if (leader_ != kNobody) fail_reads();
@@ -147,6 +160,7 @@ void Core::Impl::step_down() {
 
 void Core::Impl::resign(bool forever) {
   if (stopped_) return;
+  wake();
   if (role_ == Role::kLeader) {
     hand_over();
     step_down();

@@ -18,6 +18,7 @@ bool Core::Impl::follow(NodeId from) {
     become_follower(term_, from);
   }
   if (wanted_ == Wanted::kCampaign) wanted_ = Wanted::kNone;
+  heard_ = now_;
   return true;
 }
 
@@ -89,7 +90,8 @@ void Core::Impl::on_heartbeat(const Message& message, const Heartbeat& heartbeat
   } else {
     event(Event::Kind::kMessageRejected, message.from);
   }
-  send(message.from, HeartbeatReply{heartbeat.read_round});
+  if (heartbeat.quiet) fall_quiet(heartbeat);
+  send(message.from, HeartbeatReply{heartbeat.read_round, quiet_, promise_us()});
 }
 
 void Core::Impl::commit_to(Index index) {

@@ -41,7 +41,7 @@ struct Core::Impl {
   Impl(const CoreOptions& options, Restored restored);
 
   // --- core.cc
-  void tick();
+  void tick(std::uint64_t skipped);
   Status status() const;
 
   // --- validate.cc: hostile bytes end here
@@ -62,12 +62,14 @@ struct Core::Impl {
   void become_leader();
   void set_leader(NodeId leader);
   void restart_election_timer();
+  int reluctance() const;
   bool promotable() const;
   Role passive_role() const;
 
   // --- election.cc
   void tick_election();
   void check_quorum_contact();
+  void check_disk();
   void want_campaign(bool transfer);
   void start_wanted_campaign();
   void request_votes(bool pre_vote, bool transfer);
@@ -93,6 +95,25 @@ struct Core::Impl {
   void truncate_log(Index index);
   void append_to_log(Entry entry);
 
+  // --- lease.cc
+  void start_lease_round();
+  void settle_lease();
+  void drop_lease();
+  std::uint64_t promise_us() const;
+  std::uint64_t lease_us() const;
+  std::optional<Index> lease_read(std::uint64_t now_us) const;
+  /// A leader that was heard so lately that it may still read under its lease.
+  bool promised() const;
+
+  // --- quiet.cc
+  void wake();
+  bool wakes(const Message& message) const;
+  bool may_be_quiet() const;
+  bool nothing_to_do() const;
+  void tick_idle();
+  void count_quiet();
+  void fall_quiet(const Heartbeat& heartbeat);
+
   // --- transfer.cc
   TransferOutcome transfer_leadership(NodeId to);
   void urge_transferee();
@@ -108,6 +129,7 @@ struct Core::Impl {
   void send_append(Progress& peer, Term prev_term, std::vector<Entry> entries, std::size_t bytes);
   void tick_followers();
   void send_heartbeat(Progress& peer);
+  void beat();
   void on_append_reply(const Message& message, const AppendReply& reply);
   void on_append_rejected(Progress& peer, const AppendReply& reply);
   void on_heartbeat_reply(const Message& message, const HeartbeatReply& reply);
@@ -207,7 +229,8 @@ struct Core::Impl {
   std::uint64_t now_ = 0;
   int election_elapsed_ = 0;  // since the leader was heard, a vote granted or a campaign begun
   int election_timeout_ = 0;
-  int heartbeat_elapsed_ = 0;
+  std::uint64_t phase_ = 0;       // as now_, but never stops: heartbeats of all groups in step
+  std::uint64_t disk_since_ = 0;  // when the disk last got on, while something is being written
 
   // Candidates.
   std::map<NodeId, bool> votes_;
@@ -224,6 +247,21 @@ struct Core::Impl {
   std::deque<std::pair<Index, std::size_t>> uncommitted_;  // last index, bytes of each proposal
   std::size_t uncommitted_bytes_ = 0;
   bool feed_due_ = false;  // something happened that may let appends go
+
+  // Leases.
+  struct LeaseRound {
+    std::uint64_t id;
+    std::uint64_t sent_us;
+  };
+  std::uint64_t clock_us_ = 0;               // as last told
+  std::optional<std::uint64_t> heard_;       // follower: tick of the leader's last word, or of boot
+  std::deque<LeaseRound> lease_rounds_;      // leader: not confirmed
+  std::optional<std::uint64_t> lease_from_;  // leader
+  bool lease_void_ = false;  // leader: somebody was told to stand, in spite of promises
+
+  // Quiet.
+  bool quiet_ = false;
+  int idle_ticks_ = 0;  // leader: nothing to do for so long
 
   // Reads.
   std::deque<WaitingRead> reads_;  // not in a round (leader) or batch (follower) yet

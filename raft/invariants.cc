@@ -28,6 +28,8 @@ void Core::Impl::check_state() const {
   require(config_ == configs_.effective().config, "another configuration than the log's");
   require(configs_.effective().index <= log_.last(), "a configuration past the log");
   require(leads || transferee_ == kNobody, "a transfer without leadership");
+  require(leads || (lease_rounds_.empty() && !lease_from_), "a lease without leadership");
+  require(!quiet_ || nothing_to_do(), "quiet with something to do");
   require(role_ != Role::kCandidate || vote_ == id_, "candidate without its own vote");
   require(!leads || vote_ == id_, "leader without its own vote");
   if (leads) {

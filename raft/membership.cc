@@ -21,6 +21,7 @@ Changed Core::Impl::change_membership(Configuration wanted) {
     return Changed{ChangeOutcome::kUnderWay};
   }
   if (wanted == config_) return Changed{ChangeOutcome::kUnchanged};
+  wake();
   if (wanted.voters != config_.voters) {
     if (const NodeId late = not_caught_up(wanted); late != kNobody) {
       return Changed{ChangeOutcome::kNotCaughtUp, 0, late};
@@ -74,6 +75,7 @@ void Core::Impl::config_changed() {
   if (role_ == Role::kLeader) {
     renew_followers();
     settle_rounds();  // whose answer was missing may not count any more
+    drop_lease();     // who promised may not count either
   } else if (role_ == Role::kFollower || role_ == Role::kLearner) {
     role_ = passive_role();
   }

@@ -44,14 +44,19 @@ struct AppendReply {
 };
 
 /// Keeps followers quiet, carries the commit index (never past what the follower is known to
-/// match) and the newest read round (0 = none): ReadIndex, dissertation 6.4.
+/// match) and the newest read round (0 = none): ReadIndex, dissertation 6.4. `quiet`: nothing is
+/// to come; who holds and has committed exactly `commit` may stop waiting for heartbeats.
 struct Heartbeat {
   Index commit = 0;
   std::uint64_t read_round = 0;
+  bool quiet = false;
 };
 
+/// `promise_us`: for so long from now on the sender votes for nobody else (leases; 0: no promise).
 struct HeartbeatReply {
   std::uint64_t read_round = 0;
+  bool quiet = false;  // it has gone quiet
+  std::uint64_t promise_us = 0;
 };
 
 /// A follower asks the leader for a read index; `request` is unique on the asking node.

@@ -30,6 +30,7 @@ void Core::Impl::persisted(PersistToken token) {
   require(token <= token_, "a token that was never handed out");
   if (stopped_ || token <= token_confirmed_) return;
   token_confirmed_ = token;
+  disk_since_ = now_;
   log_.persisted(token);
   while (!hard_writes_.empty() && hard_writes_.front().token <= token) {
     durable_hard_ = hard_writes_.front().state;
@@ -96,6 +97,7 @@ Ready Core::Impl::take_ready() {
 
 void Core::Impl::take_persist(Ready& ready) {
   Persist& persist = ready.persist.emplace();
+  if (token_ == token_confirmed_) disk_since_ = now_;
   persist.token = ++token_;
   persist.entries = log_.hand_out(token_);
   persist.messages_after = std::exchange(after_, {});

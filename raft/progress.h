@@ -70,6 +70,8 @@ struct Progress {
   Index commit_told = 0;          // highest commit index that it can know from us
   Index commit_wanted = 0;        // a read of its waits for this commit index
   std::uint64_t round_acked = 0;  // newest read round it has answered
+  std::uint64_t promised = 0;     // newest one that it answered with a promise
+  bool quiet = false;             // it went quiet, and nothing was sent since
   Inflights inflights;
 
   /// May an append go out now?

@@ -19,6 +19,7 @@ constexpr std::size_t kReadsInFlight = 2;
 ReadOutcome Core::Impl::read_index(std::uint64_t request) {
   if (stopped_ || leader_ == kNobody) return ReadOutcome::kNoLeader;
   if (reads_pending_ >= options_.pending_reads_max) return ReadOutcome::kOverloaded;
+  wake();
   ++reads_pending_;
   const auto patience = static_cast<std::uint64_t>(options_.election_ticks_max);
   reads_.push_back(WaitingRead{request, kNobody, now_ + patience});

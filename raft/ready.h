@@ -58,7 +58,7 @@ struct Event {
     kBecameCandidate,
     kBecameLeader,     // elected; the no-op is proposed
     kLeaderChanged,    // `peer` leads `term` now (kNobody: unknown)
-    kSteppedDown,      // was leader; lost quorum contact, or told to
+    kSteppedDown,      // was leader; lost quorum contact, its disk hangs, is removed, or told to
     kMessageRejected,  // malformed, or against the rules
     kConfigChanged,    // another configuration is in force (a truncation may bring an older back)
     kTransferFailed,   // `peer` did not take over in time: this leader goes on

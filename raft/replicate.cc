@@ -10,6 +10,7 @@ Proposed Core::Impl::propose(std::vector<std::shared_ptr<const std::string>> pay
   if (stopped_) return Proposed{ProposeOutcome::kFailed, 0, 0};
   if (role_ != Role::kLeader) return Proposed{ProposeOutcome::kNotLeader, 0, 0};
   if (transferee_ != kNobody) return Proposed{ProposeOutcome::kTransferring, 0, 0};
+  wake();
   if (payloads.empty()) return Proposed{ProposeOutcome::kAccepted, log_.last() + 1, term_};
   std::size_t bytes = 0;
   for (const auto& payload : payloads) bytes += sizeof(Entry) + (payload ? payload->size() : 0);
@@ -93,12 +94,7 @@ void Core::Impl::send_append(Progress& peer, Term prev_term, std::vector<Entry> 
 }
 
 void Core::Impl::tick_followers() {
-  if (++heartbeat_elapsed_ >= options_.heartbeat_ticks) {
-    heartbeat_elapsed_ = 0;
-    for (Progress& peer : followers_) send_heartbeat(peer);
-    commit_earlier_ = std::exchange(commit_sample_, commit_);
-    urge_transferee();
-  }
+  if (phase_ % static_cast<std::uint64_t>(options_.heartbeat_ticks) == 0) beat();
   const auto answer_patience = static_cast<std::uint64_t>(options_.election_ticks_min);
   const auto retry_patience = static_cast<std::uint64_t>(options_.election_ticks_max);
   // A stream may take long and the host always reports its end; this is the last resort.
@@ -121,10 +117,18 @@ void Core::Impl::tick_followers() {
   }
 }
 
+void Core::Impl::beat() {
+  start_lease_round();
+  for (Progress& peer : followers_) send_heartbeat(peer);
+  commit_earlier_ = std::exchange(commit_sample_, commit_);
+  urge_transferee();
+}
+
 void Core::Impl::send_heartbeat(Progress& peer) {
   const Index commit = std::min(peer.match, commit_);
   peer.commit_told = std::max(peer.commit_told, commit);
-  send(peer.id, Heartbeat{commit, rounds_.empty() ? 0 : round_});
+  const bool round = !rounds_.empty() || !lease_rounds_.empty();
+  send(peer.id, Heartbeat{commit, round ? round_ : 0, may_be_quiet()});
 }
 
 void Core::Impl::on_append_reply(const Message& message, const AppendReply& reply) {
@@ -189,6 +193,12 @@ void Core::Impl::on_heartbeat_reply(const Message& message, const HeartbeatReply
     peer.round_acked = reply.read_round;
     settle_rounds();
   }
+  if (reply.promise_us >= promise_us() && reply.read_round > peer.promised) {
+    peer.promised = reply.read_round;
+    settle_lease();
+  }
+  peer.quiet = reply.quiet;
+  count_quiet();
   // It is there and has not answered the probe: that was lost.
   if (peer.state == Progress::State::kProbe && peer.probe_sent &&
       peer.waited > static_cast<std::uint64_t>(options_.heartbeat_ticks)) {
@@ -220,12 +230,15 @@ void Core::Impl::advance_commit() {
 void Core::Impl::unreachable(NodeId id) {
   if (stopped_) return;
   if (role_ == Role::kFollower && id == leader_) {
+    wake();
     leader_unreachable();
     return;
   }
   if (role_ != Role::kLeader) return;
   Progress* peer = progress_of(id);
-  if (peer == nullptr || peer->state != Progress::State::kReplicate) return;
+  if (peer == nullptr) return;
+  wake();
+  if (peer->state != Progress::State::kReplicate) return;
   peer->become_probe(peer->match + 1, /*bare=*/true);
   peer->probe_sent = true;  // asked by the next sign of life, or by the timer
 }

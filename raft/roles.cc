@@ -1,5 +1,7 @@
 // Role changes. Nothing else writes role_, term_, vote_ or leader_, but for the vote itself in
 // election.cc; each change is complete before anything of the new role happens (hazard R8).
+#include <algorithm>
+
 #include "raft/impl.h"
 
 namespace cairn::raft {
@@ -17,6 +19,14 @@ void Core::Impl::restart_election_timer() {
   election_timeout_ =
       static_cast<int>(random_.between(static_cast<std::uint64_t>(options_.election_ticks_min),
                                        static_cast<std::uint64_t>(options_.election_ticks_max)));
+  election_timeout_ += reluctance();
+}
+
+/// How much longer than others a member of low priority waits: up to one range of the draw.
+int Core::Impl::reluctance() const {
+  const int range =
+      std::max(options_.election_ticks_max - options_.election_ticks_min, options_.heartbeat_ticks);
+  return (100 - options_.priority) * range / 100;
 }
 
 void Core::Impl::set_leader(NodeId leader) {
@@ -42,6 +52,8 @@ void Core::Impl::become_follower(Term term, NodeId leader) {
   uncommitted_bytes_ = 0;
   feed_due_ = false;
   transferee_ = kNobody;
+  drop_lease();
+  quiet_ = false;
   // The timer goes on when a term merely passes by: only a leader, or a vote granted, restarts it.
   if (before != role_ || leader != kNobody) restart_election_timer();
   // No reply of an earlier leadership can reach these any more.
@@ -53,6 +65,7 @@ void Core::Impl::become_follower(Term term, NodeId leader) {
 void Core::Impl::become_pre_candidate() {
   require(promotable() && role_ != Role::kLeader, "pre-candidacy of a leader or non-voter");
   role_ = Role::kPreCandidate;
+  quiet_ = false;
   wanted_ = Wanted::kNone;
   fail_reads();
   set_leader(kNobody);
@@ -68,6 +81,7 @@ void Core::Impl::become_candidate() {
   require(log_.all_durable(), "candidacy over an unpersisted tail");
   const bool transfer = wanted_ == Wanted::kTransfer;
   role_ = Role::kCandidate;
+  quiet_ = false;
   wanted_ = Wanted::kNone;
   ++term_;
   vote_ = id_;
@@ -84,8 +98,10 @@ void Core::Impl::become_leader() {
   require(role_ == Role::kCandidate, "leadership without candidacy");
   role_ = Role::kLeader;
   votes_.clear();
-  heartbeat_elapsed_ = 0;
   round_ = 0;
+  idle_ticks_ = 0;
+  drop_lease();
+  lease_void_ = false;
   commit_earlier_ = commit_sample_ = 0;
   followers_.clear();
   renew_followers();

@@ -123,6 +123,7 @@ bool Core::Impl::wants_snapshot(NodeId from, Term term, const SnapshotMeta& meta
     return false;
   }
   if (term < term_) return false;
+  wake();
   if (term > term_) become_follower(term, from);
   if (!follow(from)) return false;
   offered_.reset();

@@ -10,6 +10,7 @@ TransferOutcome Core::Impl::transfer_leadership(NodeId to) {
   if (to == id_) return TransferOutcome::kAlready;
   if (!contains(config_.voters, to)) return TransferOutcome::kNotVoter;
   if (transferee_ != kNobody) return TransferOutcome::kUnderWay;
+  wake();
   transferee_ = to;
   transfer_deadline_ = now_ + static_cast<std::uint64_t>(options_.election_ticks_min);
   urge_transferee();
@@ -20,7 +21,10 @@ TransferOutcome Core::Impl::transfer_leadership(NodeId to) {
 void Core::Impl::urge_transferee() {
   if (transferee_ == kNobody) return;
   const Progress* peer = progress_of(transferee_);
-  if (peer != nullptr && peer->match == log_.last()) send(transferee_, TimeoutNow{});
+  if (peer == nullptr || peer->match != log_.last()) return;
+  // It is voted for in spite of all promises, and the word may arrive at any time.
+  lease_void_ = true;
+  send(transferee_, TimeoutNow{});
 }
 
 void Core::Impl::tick_transfer() {

@@ -25,6 +25,7 @@
 #include "kv/identity/judge.h"
 #include "kv/node/admin.h"
 #include "kv/node/apply_stage.h"
+#include "kv/node/beats.h"
 #include "kv/node/durations.h"
 #include "kv/node/forwarder.h"
 #include "kv/node/node.h"
@@ -101,6 +102,7 @@ class NodeImpl final : public Node,
   // --- node_turn.cc
   void arm_tick();
   void tick();
+  void beat();
   void schedule_pump();
   void pump();
   void commit_log(std::function<void()> durable);
@@ -356,6 +358,7 @@ class NodeImpl final : public Node,
   std::unique_ptr<net::PeerSet> peers_;
   Routes routes_;
   PeerClocks clocks_;
+  Beats beats_;
   Forwarder forwarder_;
   Reads reads_;
   SnapshotOutbox outbox_;

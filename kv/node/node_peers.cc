@@ -288,6 +288,7 @@ void NodeImpl::on_down(raft::NodeId peer, net::Channel channel) {
     return;
   }
   if (founding_) founding_->lost(peer);
+  beats_.lost(peer);
   routes_.forget(peer);
   if (const raft::NodeId member = member_of(peer); member != raft::kNobody)
     for (auto& [group, r] : replicas_) r->unreachable(member);
@@ -295,6 +296,7 @@ void NodeImpl::on_down(raft::NodeId peer, net::Channel channel) {
 
 void NodeImpl::on_message(raft::NodeId from, net::Channel channel, net::PeerMessage message) {
   if (failed_ || state_ == State::kStopped) return;
+  beats_.heard(from, now());
   if (auto* batch = std::get_if<net::RaftBatch>(&message)) {
     clocks_.heard(from, batch->wall_ms);
     const raft::NodeId member = member_of(from);

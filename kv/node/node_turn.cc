@@ -38,6 +38,7 @@ void NodeImpl::tick() {
     return;
   }
   for (auto& [group, replica] : replicas_) replica->tick();
+  beat();
   if (ticks_ % kTicksPerExpiry == 0) {
     for (auto& [group, replica] : replicas_) replica->expire();
     forwarder_.tick();
@@ -49,6 +50,26 @@ void NodeImpl::tick() {
   if (state_ == State::kServing && (gossip_due_ || ticks_ % kTicksPerGossip == 0)) gossip();
   if (state_ == State::kStopping) stop_step();
   if (peers_) peers_->flush();
+}
+
+/// In step with the groups' heartbeats. Who has been silent for an election timeout is lost to the
+/// quiet groups; the others have noticed by themselves.
+void NodeImpl::beat() {
+  if (!peers_ || state_ != State::kServing) return;
+  const auto every = std::max<std::uint64_t>(1, options_.heartbeat / kTick);
+  if (ticks_ % every != 0) return;
+  const bool quiet = std::any_of(replicas_.begin(), replicas_.end(),
+                                 [](const auto& r) { return r.second->core().quiet(); });
+  if (quiet) {
+    net::RaftBatch here;
+    here.wall_ms = seams_.clock->wall_ms();
+    for (const auto& [peer, facts] : peer_facts_)
+      if (peers_->up(peer, net::Channel::kControl))
+        (void)peers_->send(peer, net::Channel::kControl, net::PeerMessage(here));
+  }
+  for (const raft::NodeId peer : beats_.gone_silent(now(), options_.election_timeout))
+    for (auto& [group, r] : replicas_)
+      if (r->core().quiet()) r->unreachable(peer);
 }
 
 void NodeImpl::mark_dirty(Replica& replica) {

@@ -32,7 +32,11 @@ std::size_t Replica::waiting() const {
 
 void Replica::tick() {
   if (frozen_) return;
-  core_.tick();
+  if (core_.quiet()) {
+    ++ticks_skipped_;
+  } else {
+    core_.tick(std::exchange(ticks_skipped_, 0));
+  }
   if (core_.has_ready() || !reads_gathered_.empty() || !gathered_.empty()) host_.mark_dirty(*this);
 }
 

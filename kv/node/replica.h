@@ -179,6 +179,7 @@ class Replica {
   Revision newest_revision_ = 0;  // over everything handed to the apply stage
   Revision newest_ceiling_ = 0;
   raft::Term stamping_term_ = 0;  // term for which revisions_ was started
+  std::uint64_t ticks_skipped_ = 0;
   bool frozen_ = false;
   bool caught_up_ = false;
   bool seeking_readiness_ = false;

@@ -120,11 +120,12 @@ inline raft::Body random_body(Random& random) {
     case 2:
       return random_append(random, random.below(20), 300);
     case 3:
-      return raft::AppendReply{random.flip(), random.ordinal(), random.ordinal(), random.ordinal()};
+      return raft::AppendReply{random.flip(), random.ordinal(), random.ordinal(), random.ordinal(),
+                               random.flip()};
     case 4:
-      return raft::Heartbeat{random.ordinal(), random.number()};
+      return raft::Heartbeat{random.ordinal(), random.number(), random.flip()};
     case 5:
-      return raft::HeartbeatReply{random.number()};
+      return raft::HeartbeatReply{random.number(), random.flip(), random.number()};
     case 6:
       return raft::ReadIndexRequest{random.number()};
     case 7:

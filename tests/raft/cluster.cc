@@ -216,7 +216,7 @@ void Cluster::snapshot_failed(NodeId leader, NodeId peer) {
 
 bool Cluster::write_one(NodeId id) {
   Member& m = member(id);
-  if (m.writing.empty()) return false;
+  if (m.writing.empty() || id == hung_disk) return false;
   Persist persist = std::move(m.writing.front());
   m.writing.pop_front();
   m.durable.write(persist);

@@ -61,10 +61,13 @@ class Cluster {
   /// Members 1..voters vote, the next `learners` learn.
   explicit Cluster(int voters, int learners = 0, CoreOptions options = {});
   virtual ~Cluster() = default;
+  Cluster(Cluster&&) = default;
+  Cluster& operator=(Cluster&&) = default;
 
   // --- settings
-  bool slow_disks = false;  // writes wait for write_one()
-  bool slow_apply = false;  // committed entries wait for apply_one()
+  bool slow_disks = false;     // writes wait for write_one()
+  NodeId hung_disk = kNobody;  // this one's writes do not end at all
+  bool slow_apply = false;     // committed entries wait for apply_one()
   std::uint64_t seed = 1;
   std::function<void(Member&, const Ready&)> on_ready;
   std::function<void(Member&, const Entry&)> on_apply;

@@ -230,10 +230,10 @@ TEST_F(RaftCore_Hostile, RandomMessages_NeverThrowOrBreakInvariants) {
         body = VoteReply{small() == 0, small() < 2};
         break;
       case 2:
-        body = HeartbeatReply{small()};
+        body = HeartbeatReply{small(), small() == 0, small() * 50'000};
         break;
       case 3:
-        body = AppendReply{small() == 0, small(), small(), small()};
+        body = AppendReply{small() == 0, small(), small(), small(), small() == 0};
         break;
       case 4:
         body = ReadIndexRequest{small()};
@@ -253,6 +253,53 @@ TEST_F(RaftCore_Hostile, RandomMessages_NeverThrowOrBreakInvariants) {
       if (ready.persist) core.persisted(ready.persist->token);
     }
     check_invariants(core);
+  }
+}
+
+// What a false leader may say to a member that believes it: any configuration, any heartbeat. (What
+// contradicts committed entries is left out: that fails the group, and rightly.)
+TEST_F(RaftCore_Hostile, RandomConfigurationsFromALeader_NeverThrowOrBreakInvariants) {
+  Random random(6);
+  auto ids = [&] {
+    std::vector<NodeId> some;
+    for (NodeId id = 1; id <= 6; ++id) {
+      if (random.between(0, 2) == 0) some.push_back(id);
+    }
+    return some;
+  };
+  CoreOptions options;
+  options.id = 2;
+  options.quiet = options.lease = true;
+  Restored restored;
+  if (random.between(0, 1) == 0) restored.config.voters = {1, 2, 3};
+  Core core(options, restored);
+  Term term = 1;
+  for (int i = 0; i < 20000; ++i) {
+    if (random.between(0, 30) == 0) ++term;
+    const Status now = core.status();
+    Body body = Heartbeat{random.between(0, now.commit), 0, random.between(0, 1) == 0};
+    if (random.between(0, 2) != 0) {
+      AppendRequest append{now.commit, core.term_at(now.commit).value_or(0), now.commit, {}};
+      for (std::uint64_t n = random.between(1, 3); n > 0; --n) {
+        Entry entry{append.prev_index + append.entries.size() + 1, term, EntryKind::kConfig,
+                    nullptr};
+        std::string bytes = encode_configuration({ids(), ids(), ids()});
+        if (random.between(0, 9) == 0) bytes.resize(random.between(0, bytes.size()));
+        entry.data = std::make_shared<const std::string>(std::move(bytes));
+        append.entries.push_back(std::move(entry));
+      }
+      if (random.between(0, 3) == 0) append.commit += append.entries.size();
+      body = std::move(append);
+    }
+    core.step(Message{1, 2, term, std::move(body)});
+    core.tick();
+    while (core.has_ready()) {
+      Ready ready = core.take_ready();
+      if (ready.persist) core.persisted(ready.persist->token);
+      if (!ready.committed.empty()) core.applied(ready.committed.back().index);
+    }
+    check_invariants(core);
+    if (core.term() > term) term = core.term();
   }
 }
 

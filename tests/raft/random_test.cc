@@ -29,6 +29,8 @@ CoreOptions small_options(Random& random) {
   options.unapplied_bytes_max = 500;
   options.pre_vote = random.between(0, 9) != 0;
   options.check_quorum = random.between(0, 9) != 0;
+  options.quiet = options.pre_vote && options.check_quorum && random.between(0, 1) == 0;
+  options.priority = static_cast<int>(random.between(1, 4)) * 25;
   return options;
 }
 
@@ -51,7 +53,9 @@ class World {
       };
     }
     loss_ = random_.between(0, 20);
-    changes_ = random_.between(0, 2) * 30;
+    changes_ = random_.between(0, 2) * 50;
+    calm_ = chance(25);
+    if (calm_) loss_ = 0;
     repeat_ = random_.between(0, 10);
     crash_ = random_.between(0, 3);
   }
@@ -109,7 +113,7 @@ class World {
 
   void propose() {
     const NodeId leader = cluster_.leader();
-    if (leader == kNobody) return;
+    if (leader == kNobody || (calm_ && chance(80))) return;
     for (std::uint64_t i = random_.between(1, 4); i > 0; --i) {
       (void)cluster_.propose(
           leader, "p" + std::to_string(++proposals_) + std::string(random_.between(0, 60), '.'));
@@ -125,6 +129,10 @@ class World {
   }
 
   void trouble(NodeId id) {
+    if (calm_) {  // many changes follow each other
+      if (chance(70)) change();
+      return;
+    }
     switch (random_.between(0, 11)) {
       case 0:
       case 1:
@@ -174,7 +182,7 @@ class World {
       if (dice < 2) wanted.learners.push_back(voter);
     }
     // An id never comes back: whoever returns is somebody new (hazard M5).
-    if (chance(50) && cluster_.ids().size() < 9 && wanted.learners.size() < 2) {
+    if (chance(50) && cluster_.ids().size() < 20 && wanted.learners.size() < 2) {
       const NodeId newcomer = cluster_.ids().back() + 1;
       wanted.learners.push_back(newcomer);
       if (cluster_.change(leader, wanted).outcome == ChangeOutcome::kAccepted) {
@@ -263,6 +271,7 @@ class World {
   Oracles oracles_;
   std::uint64_t loss_, repeat_, crash_, changes_;
   bool leave_the_gone_ = false;
+  bool calm_ = false;
   std::uint64_t proposals_ = 0;
   std::uint64_t requests_ = 0;
 };

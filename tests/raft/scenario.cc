@@ -100,9 +100,12 @@ void Scenario::verb(const std::string& name, const Words& words) {
   }
 }
 
-// nodes 3 learners=1 pre_vote=0 check_quorum=0 append_bytes=100 tail_bytes=0 window=2 unapplied=100
+// nodes 3 learners=1 quiet=1 lease=1 pre_vote=0 check_quorum=0 append_bytes=100 tail_bytes=0
+// window=2 unapplied=100
 void Scenario::make_cluster(const Words& words) {
   CoreOptions options;
+  options.quiet = number(words.named, "quiet", 0) != 0;
+  options.lease = number(words.named, "lease", 0) != 0;
   options.pre_vote = number(words.named, "pre_vote", 1) != 0;
   options.check_quorum = number(words.named, "check_quorum", 1) != 0;
   options.append_bytes_max = number(words.named, "append_bytes", options.append_bytes_max);
@@ -153,6 +156,14 @@ bool Scenario::cluster_verb(const std::string& name, const Words& words) {
     say(kOutcomes[static_cast<int>(
         cluster().core(id).transfer_leadership(number(words.plain.at(1))))]);
     cluster().drain(id);
+  } else if (name == "clock") {  // clock 50000: all are told the time, in microseconds
+    for (NodeId id : cluster().ids()) {
+      if (cluster().up(id)) cluster().core(id).clock(number(words.plain.at(0)));
+    }
+  } else if (name == "lease") {  // lease 1 60000: may it read under its lease then?
+    const auto index =
+        cluster().core(number(words.plain.at(0))).lease_read(number(words.plain.at(1)));
+    say(index ? "lease read at " + std::to_string(*index) : "no lease");
   } else if (name == "join") {  // join 4: a new member that holds nothing
     cluster().join(number(words.plain.at(0)));
   } else if (name == "read") {  // read 1 77
@@ -227,6 +238,8 @@ bool Scenario::fault_verb(const std::string& name, const Words& words) {
     cluster().cut(number(words.plain.at(0)), number(words.plain.at(1)));
   } else if (name == "heal") {  // heal
     cluster().heal();
+  } else if (name == "hang") {  // hang 1; hang none: its disk, and whose writes do not end
+    cluster().hung_disk = words.plain.at(0) == "none" ? kNobody : number(words.plain.at(0));
   } else if (name == "forget") {  // forget: everything in flight is lost
     cluster().network.clear();
   } else if (name == "snapshot-failed") {  // snapshot-failed 1 3: 1's stream to 3 broke
