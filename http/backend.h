@@ -27,6 +27,10 @@ class Backend {
   virtual void scan(kv::ScanOptions options, kv::Callback<kv::ScanResult> done) = 0;
 
   virtual void backup(kv::Callback<std::shared_ptr<kv::BackupStream>> done) = 0;
+  virtual void change_members(kv::MemberChange change, kv::Callback<kv::MemberPlan> done) = 0;
+  virtual void promote(std::uint64_t node, kv::Callback<kv::MemberPlan> done) = 0;
+  virtual void move_leader(std::uint32_t partition, std::uint64_t to,
+                           kv::Callback<std::uint64_t> done) = 0;
 
   [[nodiscard]] virtual std::vector<std::string> not_ready_reasons() const = 0;
   [[nodiscard]] virtual kv::ClusterView cluster() const = 0;

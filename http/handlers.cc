@@ -33,6 +33,8 @@ std::optional<Problem> decode(Call& call, const Route& route, const Target& targ
     call.key = std::move(*key);
     call.key_hash = std::hash<std::string_view>{}(call.key);
   }
+  if (call.endpoint == Endpoint::kPromote || call.endpoint == Endpoint::kLeader)
+    call.key = route.key;
   if (target.query.empty()) return std::nullopt;
   auto query = parse_query(target.query);
   if (!query) return bad("the query has a broken escape, or a parameter twice, or too many");
@@ -128,6 +130,10 @@ void handle(HandlerContext& context, Call&& call, Responder respond) {
       return handle_item(context, std::move(call), std::move(respond));
     case Endpoint::kRange:
       return handle_range(context, std::move(call), std::move(respond));
+    case Endpoint::kNodes:
+    case Endpoint::kPromote:
+    case Endpoint::kLeader:
+      return handle_members(context, std::move(call), std::move(respond));
     default:
       return handle_admin(context, std::move(call), std::move(respond));
   }

@@ -25,7 +25,7 @@ struct Call {
   Method method = Method::kOther;
   Access access = Access::kNothing;
   std::size_t key_hash = 0;
-  std::string key;  // decoded
+  std::string key;  // decoded; the number of a node or partition in the path, as it stands there
   Query query;
   Fields fields;
   std::string body;
@@ -34,7 +34,7 @@ struct Call {
   bool http_1_0 = false;
 
   [[nodiscard]] bool is_write() const {
-    return access == Access::kWriteKey || access == Access::kWriteMany;
+    return access == Access::kWriteKey || access == Access::kWriteMany || method == Method::kPost;
   }
 };
 
@@ -63,6 +63,7 @@ void handle(HandlerContext& context, Call&& call, Responder respond);
 void handle_item(HandlerContext& context, Call&& call, Responder respond);
 void handle_range(HandlerContext& context, Call&& call, Responder respond);
 void handle_admin(HandlerContext& context, Call&& call, Responder respond);
+void handle_members(HandlerContext& context, Call&& call, Responder respond);
 
 /// Answers with a complaint about parameters.
 void answer_bad_request(const Call& call, std::string detail, const Responder& respond);

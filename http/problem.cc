@@ -23,7 +23,15 @@ constexpr ProblemRow kTable[] = {
     {kMethodNotAllowed, "method_not_allowed", 405, "The method is not allowed here", Retry::kNo,
      false},
     {kTimeout, "timeout", 408, "The request was not complete in time", Retry::kYes, false},
+    {kUnknownNode, "unknown_node", 404, "No member has this id", Retry::kNo, false},
     {kTxnConflict, "txn_conflict", 409, "Another transaction was faster", Retry::kYes, false},
+    {kChangeUnderWay, "change_under_way", 409, "Another change is not done yet", Retry::kYes, true},
+    {kQuorumLost, "quorum_lost", 409, "No majority of the voters would be alive", Retry::kNo,
+     false},
+    {kMemberExists, "member_exists", 409, "A member has this id already", Retry::kNo, false},
+    {kNotCaughtUp, "not_caught_up", 409, "The node does not hold everything yet", Retry::kYes,
+     true},
+    {kUnchanged, "unchanged", 409, "It is so already", Retry::kNo, false},
     {kCompacted, "compacted", 410, "That revision is no longer kept", Retry::kNo, false},
     {kRevisionMismatch, "revision_mismatch", 412, "The condition does not hold", Retry::kNo, false},
     {kTooLarge, "too_large", 413, "The value or body is too large", Retry::kNo, false},
@@ -110,6 +118,18 @@ Code code_of(kv::Errc e) noexcept {
       return kDiskFull;
     case kv::Errc::kOutcomeUnknown:
       return kOutcomeUnknown;
+    case kv::Errc::kChangeUnderWay:
+      return kChangeUnderWay;
+    case kv::Errc::kQuorumLost:
+      return kQuorumLost;
+    case kv::Errc::kUnknownNode:
+      return kUnknownNode;
+    case kv::Errc::kMemberExists:
+      return kMemberExists;
+    case kv::Errc::kNotCaughtUp:
+      return kNotCaughtUp;
+    case kv::Errc::kUnchanged:
+      return kUnchanged;
     case kv::Errc::kLocked:
     case kv::Errc::kAddressInUse:
     case kv::Errc::kConfiguration:

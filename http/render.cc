@@ -59,7 +59,9 @@ void append_node(std::string& out, const kv::NodeView& node) {
   append_json_string(out, node.peer);
   out += ",\"state\":";
   append_json_string(out, node.state);
-  out += '}';
+  out += ",\"membership\":";
+  append_json_string(out, node.membership);
+  out += node.learner ? ",\"learner\":true}" : ",\"learner\":false}";
 }
 
 void append_replica(std::string& out, const kv::ReplicaView& replica) {
@@ -69,6 +71,8 @@ void append_replica(std::string& out, const kv::ReplicaView& replica) {
   append_number_string(out, replica.match);
   out += ",\"state\":";
   append_json_string(out, replica.state);
+  out += ",\"role\":";
+  append_json_string(out, replica.role);
   out += '}';
 }
 
@@ -85,6 +89,44 @@ void append_array(std::string& out, const Range& range, Each each) {
   out += ']';
 }
 
+void append_ids(std::string& out, const std::vector<std::uint64_t>& ids) {
+  append_array(out, ids, [](std::string& to, std::uint64_t id) { append_number(to, id); });
+}
+
+void append_signed(std::string& out, std::int64_t n) {
+  if (n < 0) out += '-';
+  append_number(out, static_cast<std::uint64_t>(n < 0 ? -n : n));
+}
+
+void append_phase(std::string& out, const kv::PlanPhase& phase) {
+  out += "{\"phase\":";
+  append_json_string(out, phase.name);
+  out += ",\"voters\":";
+  append_ids(out, phase.voters);
+  if (!phase.also.empty()) {
+    out += ",\"and_majority_of\":";
+    append_ids(out, phase.also);
+  }
+  out += ",\"failures_tolerated\":";
+  append_signed(out, phase.failures_tolerated);
+  out += '}';
+}
+
+void append_group_plan(std::string& out, const kv::GroupPlan& group) {
+  out += group.metadata ? "{\"id\":\"metadata\"" : "{\"id\":" + std::to_string(group.partition);
+  out += ",\"voters_before\":";
+  append_ids(out, group.voters_before);
+  out += ",\"voters_after\":";
+  append_ids(out, group.voters_after);
+  out += ",\"learners_after\":";
+  append_ids(out, group.learners_after);
+  out += ",\"bytes_to_ship\":";
+  append_number_string(out, group.bytes_to_ship);
+  out += ",\"phases\":";
+  append_array(out, group.phases, append_phase);
+  out += '}';
+}
+
 void append_partition(std::string& out, const kv::PartitionView& partition) {
   out += "{\"id\":";
   append_number(out, partition.id);
@@ -98,6 +140,8 @@ void append_partition(std::string& out, const kv::PartitionView& partition) {
   append_number_string(out, partition.applied);
   out += ",\"replicas\":";
   append_array(out, partition.replicas, append_replica);
+  out += partition.joint ? ",\"joint\":true,\"wanted\":" : ",\"joint\":false,\"wanted\":";
+  append_ids(out, partition.wanted);
   out += '}';
 }
 
@@ -166,10 +210,35 @@ std::string render_cluster(const kv::ClusterView& view) {
   append_number(out, view.node);
   out += ",\"nodes\":";
   append_array(out, view.nodes, append_node);
+  out += ",\"epoch\":";
+  append_number_string(out, view.epoch);
+  out += view.change_under_way ? ",\"change_under_way\":true" : ",\"change_under_way\":false";
   out += ",\"partitions\":";
   append_array(out, view.partitions, append_partition);
   out += "}\n";
   return out;
+}
+
+std::string render_plan(const kv::MemberPlan& plan) {
+  std::string out = "{\"change\":";
+  if (plan.change == 0)
+    out += "null";
+  else
+    append_number_string(out, plan.change);
+  out += plan.change == 0 ? ",\"dry_run\":true" : ",\"dry_run\":false";
+  out += ",\"failures_tolerated\":";
+  append_signed(out, plan.failures_tolerated);
+  out += ",\"bytes_to_ship\":";
+  append_number_string(out, plan.bytes_to_ship);
+  out += ",\"partitions\":";
+  append_array(out, plan.groups, append_group_plan);
+  out += "}\n";
+  return out;
+}
+
+std::string render_leader(std::uint32_t partition, std::uint64_t leader) {
+  return "{\"partition\":" + std::to_string(partition) + ",\"leader\":" + std::to_string(leader) +
+         "}\n";
 }
 
 std::string render_ring(std::string_view key, const kv::RingView& view) {

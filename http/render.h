@@ -1,6 +1,7 @@
 // What the store answered, as JSON. README.md has the table of which numbers are strings.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,8 @@ namespace cairn::http {
                                       bool count_only);
 [[nodiscard]] std::string render_remove_prefix(const kv::RemovePrefixResult& result);
 [[nodiscard]] std::string render_cluster(const kv::ClusterView& view);
+[[nodiscard]] std::string render_plan(const kv::MemberPlan& plan);
+[[nodiscard]] std::string render_leader(std::uint32_t partition, std::uint64_t leader);
 [[nodiscard]] std::string render_ring(std::string_view key, const kv::RingView& view);
 [[nodiscard]] std::string render_not_ready(const std::vector<std::string>& reasons);
 

@@ -1,5 +1,7 @@
 #include "http/router.h"
 
+#include <optional>
+
 namespace cairn::http {
 namespace {
 
@@ -9,7 +11,7 @@ constexpr unsigned bit(Method m) {
 constexpr unsigned kRead = bit(Method::kGet) | bit(Method::kHead);
 
 struct Row {
-  std::string_view path;  // ends with "/": the rest is a key
+  std::string_view path;  // ends with "/": the rest is a key; holds "{}": one segment
   const char* label;
   const char* allow;
   unsigned methods;
@@ -21,6 +23,10 @@ constexpr Row kTable[kEndpoints] = {
      kRead | bit(Method::kPut) | bit(Method::kDelete)},
     {"/v1/kv", "/v1/kv", "GET, HEAD, DELETE", kRead | bit(Method::kDelete)},
     {"/v1/cluster", "/v1/cluster", "GET, HEAD", kRead},
+    {"/v1/cluster/nodes", "/v1/cluster/nodes", "POST", bit(Method::kPost)},
+    {"/v1/cluster/nodes/{}/promote", "/v1/cluster/nodes/{id}/promote", "POST", bit(Method::kPost)},
+    {"/v1/cluster/partitions/{}/leader", "/v1/cluster/partitions/{p}/leader", "POST",
+     bit(Method::kPost)},
     {"/v1/ring/", "/v1/ring/{key}", "GET, HEAD", kRead},
     {"/v1/backup", "/v1/backup", "GET", bit(Method::kGet)},
     {"/health", "/health", "GET, HEAD", kRead},
@@ -34,12 +40,26 @@ const Row& row(Endpoint e) {
   return kTable[static_cast<std::size_t>(e)];
 }
 
+/// The segment that stands for "{}"; none if the path is another one.
+std::optional<std::string_view> segment(std::string_view path, std::string_view pattern) {
+  const std::size_t at = pattern.find("{}");
+  const std::string_view tail = pattern.substr(at + 2);
+  if (path.size() <= pattern.size() - 2 || path.substr(0, at) != pattern.substr(0, at) ||
+      path.substr(path.size() - tail.size()) != tail)
+    return std::nullopt;
+  const std::string_view middle = path.substr(at, path.size() - at - tail.size());
+  if (middle.find('/') != std::string_view::npos) return std::nullopt;
+  return middle;
+}
+
 }  // namespace
 
 Route route(std::string_view path) noexcept {
   for (std::size_t i = 0; i + 1 < kEndpoints; ++i) {
     const std::string_view known = kTable[i].path;
-    if (known.back() == '/') {
+    if (known.find("{}") != std::string_view::npos) {
+      if (const auto found = segment(path, known)) return {static_cast<Endpoint>(i), *found};
+    } else if (known.back() == '/') {
       if (path.substr(0, known.size()) == known) {
         return {static_cast<Endpoint>(i), path.substr(known.size())};
       }

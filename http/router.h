@@ -13,6 +13,9 @@ enum class Endpoint : std::uint8_t {
   kItem,     // /v1/kv/{key}
   kRange,    // /v1/kv
   kCluster,  // /v1/cluster
+  kNodes,    // /v1/cluster/nodes
+  kPromote,  // /v1/cluster/nodes/{id}/promote
+  kLeader,   // /v1/cluster/partitions/{p}/leader
   kRing,     // /v1/ring/{key}
   kBackup,   // /v1/backup
   kHealth,   // /health
@@ -25,7 +28,8 @@ inline constexpr std::size_t kEndpoints = static_cast<std::size_t>(Endpoint::kNo
 
 struct Route {
   Endpoint endpoint = Endpoint::kNone;
-  std::string_view key;  // still percent-encoded; of kItem and kRing
+  std::string_view
+      key;  // still percent-encoded; of kItem and kRing; the number of kPromote, kLeader
 };
 
 /// `path` is raw: an escaped slash is part of a key, never of a route.

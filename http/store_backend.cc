@@ -35,6 +35,17 @@ class StoreBackend final : public Backend {
     store_.async_backup(std::move(done));
   }
 
+  void change_members(kv::MemberChange change, kv::Callback<kv::MemberPlan> done) override {
+    store_.async_change_members(std::move(change), std::move(done));
+  }
+  void promote(std::uint64_t node, kv::Callback<kv::MemberPlan> done) override {
+    store_.async_promote(node, {}, std::move(done));
+  }
+  void move_leader(std::uint32_t partition, std::uint64_t to,
+                   kv::Callback<std::uint64_t> done) override {
+    store_.async_move_leader(partition, to, {}, std::move(done));
+  }
+
   std::vector<std::string> not_ready_reasons() const override { return store_.not_ready_reasons(); }
   kv::ClusterView cluster() const override { return store_.cluster(); }
   kv::RingView ring(std::string_view key) const override { return store_.ring(key); }

@@ -94,7 +94,6 @@ bool retryable(Errc e) noexcept {
     case Errc::kDiskFull:
     case Errc::kChangeUnderWay:
     case Errc::kNotCaughtUp:
-    case Errc::kQuorumLost:  // once more nodes are up
       return true;
     default:
       // kOutcomeUnknown among them: only with the same idempotency key, which the code alone

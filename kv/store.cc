@@ -61,7 +61,7 @@ Store& Store::operator=(Store&&) noexcept = default;
 
 Result<Store> Store::open(Options options) {
   if (auto valid = validate(options); !valid) return valid.error();
-  const bool alone = options.cluster.empty();
+  const bool alone = options.cluster.empty() && options.peer.empty();
   if (alone && options.node_id == 0) options.node_id = 1;
   auto host = Host::open(std::move(options));
   if (!host) return host.error();
@@ -190,6 +190,53 @@ void Store::async_scan(ScanOptions options, Callback<ScanResult> done) {
       [options = std::move(options)](Node& node, Callback<ScanResult> answer) mutable {
         node.scan(std::move(options), std::move(answer));
       });
+}
+
+// --- membership --------------------------------------------------------------------------------
+
+Result<MemberPlan> Store::change_members(MemberChange change) {
+  return impl_->wait<MemberPlan>(Committed::kUnknown,
+                                 [&change](Node& node, Callback<MemberPlan> done) {
+                                   node.change_members(std::move(change), std::move(done));
+                                 });
+}
+
+Result<MemberPlan> Store::promote(std::uint64_t member, milliseconds timeout) {
+  return impl_->wait<MemberPlan>(Committed::kUnknown, [=](Node& node, Callback<MemberPlan> done) {
+    node.promote(member, timeout, std::move(done));
+  });
+}
+
+Result<void> Store::move_leader(std::uint32_t partition, std::uint64_t to, milliseconds timeout) {
+  const auto moved = impl_->wait<std::uint64_t>(
+      Committed::kUnknown, [=](Node& node, Callback<std::uint64_t> done) {
+        node.move_leader(partition, to, timeout, std::move(done));
+      });
+  if (!moved) return moved.error();
+  return {};
+}
+
+void Store::async_change_members(MemberChange change, Callback<MemberPlan> done) {
+  impl_->async<MemberPlan>(
+      Committed::kUnknown, std::move(done),
+      [change = std::move(change)](Node& node, Callback<MemberPlan> answer) mutable {
+        node.change_members(std::move(change), std::move(answer));
+      });
+}
+
+void Store::async_promote(std::uint64_t member, milliseconds timeout, Callback<MemberPlan> done) {
+  impl_->async<MemberPlan>(Committed::kUnknown, std::move(done),
+                           [=](Node& node, Callback<MemberPlan> answer) {
+                             node.promote(member, timeout, std::move(answer));
+                           });
+}
+
+void Store::async_move_leader(std::uint32_t partition, std::uint64_t to, milliseconds timeout,
+                              Callback<std::uint64_t> done) {
+  impl_->async<std::uint64_t>(Committed::kUnknown, std::move(done),
+                              [=](Node& node, Callback<std::uint64_t> answer) {
+                                node.move_leader(partition, to, timeout, std::move(answer));
+                              });
 }
 
 // --- what is to be seen ------------------------------------------------------------------------

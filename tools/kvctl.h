@@ -46,6 +46,8 @@ struct Verb {
 [[nodiscard]] Verb restore_verb();
 [[nodiscard]] Verb verify_verb();
 [[nodiscard]] Verb wal_verb();
+[[nodiscard]] Verb member_verb();
+[[nodiscard]] Verb leader_verb();
 
 /// `error: …` on stderr.
 int fail(Exit status, const std::string& text);

@@ -173,7 +173,9 @@ constexpr const char* kUsage =
     "One Cairn node: durable alone in ./cairn-data, or with --cluster a member.\n\n"
     "  kvd\n"
     "  kvd --id 1 --data-dir d1 --http 127.0.0.1:8001 --peer 127.0.0.1:9001 \\\n"
-    "      --cluster 1=127.0.0.1:9001,2=127.0.0.1:9002,3=127.0.0.1:9003\n\n"
+    "      --cluster 1=127.0.0.1:9001,2=127.0.0.1:9002,3=127.0.0.1:9003\n"
+    "  kvd --id 4 --data-dir d4 --http 127.0.0.1:8004 --peer 127.0.0.1:9004 \\\n"
+    "      --cluster 1=127.0.0.1:9001    # joins: kvctl member add 4=127.0.0.1:9004\n\n"
     "Each flag is also a key of the file of --config and a variable CAIRN_...; a flag beats a\n"
     "variable, a variable beats the file. Exit status: 0 clean, 1 cannot start or go on,\n"
     "2 configuration.\n\n";

@@ -57,8 +57,8 @@ EngineResult<void> Applier::decode(std::span<const ApplyItem> items) {
 EngineResult<void> Applier::settle_before(Group& group, const Decoded& decoded) {
   const Command& command = decoded.command;
   bool reads_database = group.idempotency.needs_refill();
-  if (decoded.readable && (command.kind == CommandKind::kRemovePrefix ||
-                           command.kind == CommandKind::kSetCluster)) {
+  if (decoded.readable &&
+      (command.kind == CommandKind::kRemovePrefix || command.kind == CommandKind::kSetCluster)) {
     reads_database = true;
   }
   if (decoded.readable && command.return_previous && !command.operations.empty()) {

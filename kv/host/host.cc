@@ -91,7 +91,7 @@ Result<std::shared_ptr<Host>> Host::open(Options options) {
 
 Result<void> Host::start() {
   try {
-    if (!options_.cluster.empty()) {
+    if (!options_.peer.empty()) {
       transport_ = std::make_unique<net::AsioTransport>(loop_.context(), options_.peer);
     }
     auto node = Node::open(seams(), options_);
@@ -115,6 +115,7 @@ NodeSeams Host::seams() {
   seams.background = &background_;
   seams.disk_space = [directory = options_.data_dir] { return disk_space(directory); };
   seams.random = system_random;
+  seams.reopen = [this] { reopen(); };
   return seams;
 }
 
@@ -165,11 +166,11 @@ std::shared_ptr<RevocableView> Host::lend(std::shared_ptr<const PartitionsView> 
   return lent;
 }
 
-void Host::revoke_views() {
+void Host::revoke_views(bool for_good) {
   std::vector<std::weak_ptr<RevocableView>> views;
   {
     const std::lock_guard lock(views_mutex_);
-    views_revoked_ = true;
+    views_revoked_ = views_revoked_ || for_good;
     views.swap(views_);
   }
   for (const auto& weak : views) {
@@ -220,11 +221,38 @@ void Host::stop_node() {
   done->set.wait_for(lock, kNodeStop, [&] { return done->is_set; });
 }
 
+void Host::reopen() {
+  loop_.post([this] {
+    if (stopped_) return;
+    node_->stop([this] {
+      revoke_views(false);
+      // Whatever the node had under way elsewhere has ended when this comes back.
+      read_.post([this] {
+        apply_.post([this] { log_.post([this] { loop_.post([this] { open_anew(); }); }); });
+      });
+    });
+  });
+}
+
+void Host::open_anew() {
+  if (stopped_) return;
+  node_->release();
+  transport_ = std::make_unique<net::AsioTransport>(loop_.context(), options_.peer);
+  auto node = Node::open(seams(), options_);
+  Result<void> started = node ? (*node)->start() : Result<void>(node.error());
+  if (started) {
+    node_ = std::move(*node);
+    return;
+  }
+  // The old node stays and says that it is stopping.
+  options_.on_failure(started.error());
+}
+
 // The loop ends first, so that nothing asks for more; LevelDB's thread after the engine, which
 // waits for it. What is dropped on the way is answered by its OneAnswer.
 void Host::tear_down() {
   loop_.stop();
-  revoke_views();
+  revoke_views(true);
   read_.stop(wal::ThreadExecutor::Queued::kDrop);
   apply_.stop(wal::ThreadExecutor::Queued::kDrop);
   log_.stop(wal::ThreadExecutor::Queued::kDrop);

@@ -72,8 +72,12 @@ class Host : public std::enable_shared_from_this<Host> {
   void broken(std::exception_ptr what) noexcept;
   void log_error(const char* what) noexcept;
   void stop_node();
+  /// The node asks to begin anew over the same directory: loop thread.
+  void reopen();
+  void open_anew();
   void tear_down();
-  void revoke_views();
+  /// `for_good`: what is lent later is revoked at once.
+  void revoke_views(bool for_good);
 
   // In the order of making; what stands above outlives what stands below.
   Options options_;

@@ -51,8 +51,9 @@ class Founding {
   };
   /// The record is to be written with Identity::record_founding before the first segment or vote.
   /// With kWiped and kJoin nothing is written before the cluster record says that this incarnation
-  /// is a member. kWiped goes before kAdopt, kAdopt before kJoin, kJoin before kMismatch: one peer that remembers an earlier
-  /// incarnation is enough to know that this directory has forgotten what it promised.
+  /// is a member. kWiped goes before kAdopt, kAdopt before kJoin, kJoin before kMismatch: one peer
+  /// that remembers an earlier incarnation is enough to know that this directory has forgotten what
+  /// it promised.
   [[nodiscard]] Decision decide() const;
 
  private:

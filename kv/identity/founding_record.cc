@@ -58,6 +58,20 @@ bool valid_founding_record(const net::FoundingRecord& record) {
          founders_fit(record.founders) && record.cluster_id == compute_cluster_id(record);
 }
 
+ClusterRecord first_cluster_record(const net::FoundingRecord& record) {
+  ClusterRecord first;
+  first.epoch = 1;
+  first.cluster_id = record.cluster_id;
+  first.hash = {record.hash_id, record.hash_seed};
+  first.replicas = record.replicas;
+  for (const net::Founder& founder : record.founders)
+    first.nodes.push_back({founder.node, 0, founder.incarnation, founder.address,
+                           ClusterNode::State::kActive, false});
+  first.groups.resize(record.partitions + 1);
+  place_groups(first);
+  return first;
+}
+
 const net::Founder* find_founder(const net::FoundingRecord& record, std::uint64_t node) {
   const auto at = std::find_if(record.founders.begin(), record.founders.end(),
                                [&](const net::Founder& f) { return f.node == node; });

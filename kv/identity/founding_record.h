@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "kv/command/command.h"
+#include "kv/placement/cluster_record.h"
 #include "net/wire.h"
 
 namespace cairn::kv {
@@ -22,6 +23,9 @@ inline constexpr std::size_t kFounderAddressBytesMax = 512;
 /// A whole record: everything in range, founders sorted and distinct with their incarnations known,
 /// and the id that belongs to them.
 [[nodiscard]] bool valid_founding_record(const net::FoundingRecord& record);
+
+/// Epoch 1: all founders are active, their incarnations met, in generation 0.
+[[nodiscard]] ClusterRecord first_cluster_record(const net::FoundingRecord& record);
 
 /// The founder with this id, or null.
 [[nodiscard]] const net::Founder* find_founder(const net::FoundingRecord& record,

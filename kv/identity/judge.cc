@@ -62,8 +62,7 @@ Judgement judge(const net::Hello& hello, const Identity& me,
   const Judgement stranger =
       refused(hello.record_epoch > record_epoch ? Verdict::kBusy : Verdict::kWiped);
   // A member to be has nothing yet; what a directory of an earlier life holds does not count.
-  if (member->incarnation == 0)
-    return hello.founding.cluster_id == 0 ? accepted : stranger;
+  if (member->incarnation == 0) return hello.founding.cluster_id == 0 ? accepted : stranger;
   if (member->incarnation != hello.incarnation) return stranger;
   if (known == me.peers().end()) return accepted;
   // An earlier incarnation's, met before the founding or replaced since, is forgotten.

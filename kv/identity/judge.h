@@ -51,7 +51,6 @@ struct Judgement {
 /// The verdict holds for this node as it is now: when it is founded, hellos of connections that are
 /// open are judged again.
 [[nodiscard]] Judgement judge(const net::Hello& hello, const Identity& me,
-                              const std::vector<KnownMember>& members,
-                              std::uint64_t record_epoch);
+                              const std::vector<KnownMember>& members, std::uint64_t record_epoch);
 
 }  // namespace cairn::kv

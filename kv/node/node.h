@@ -51,7 +51,11 @@ struct NodeSeams {
   /// write says so.
   std::function<std::optional<DiskSpace>()> disk_space;
   std::function<std::uint64_t()>
-      random;                      // for ids, nonces and election jitter; open() and home only
+      random;  // for ids, nonces and election jitter; open() and home only
+  /// Asks the host, on home, to stop this node in order and to open it again over the same
+  /// directory: its data are to be moved aside (open() does that), and it comes back as a new
+  /// member. Null: it stays as it is, refused by its peers.
+  std::function<void()> reopen;
   NodeWitness* witness = nullptr;  // null but in the simulator
 };
 
@@ -83,6 +87,11 @@ class Node {
   virtual void get(std::string key, ReadOptions options, Callback<ReadResult> done) = 0;
   virtual void scan(ScanOptions options, Callback<ScanResult> done) = 0;
   virtual void view(ReadOptions options, Callback<std::shared_ptr<const PartitionsView>> done) = 0;
+  virtual void change_members(MemberChange change, Callback<MemberPlan> done) = 0;
+  virtual void promote(std::uint64_t node, std::chrono::milliseconds timeout,
+                       Callback<MemberPlan> done) = 0;
+  virtual void move_leader(std::uint32_t partition, std::uint64_t to,
+                           std::chrono::milliseconds timeout, Callback<std::uint64_t> done) = 0;
 
   /// A backup of all partitions, by a handle: begun, read piece by piece (nullopt after the last;
   /// one call at a time), ended. After an error, or a minute without a call, it is over.
@@ -100,6 +109,9 @@ class Node {
   /// mark; then `done`, within about two seconds of the seams' clock. Requests meanwhile get
   /// kShuttingDown.
   virtual void stop(std::function<void()> done) = 0;
+  /// After `done` of stop(): lets go of the directory and the transport. Until it is destroyed it
+  /// answers everything with kShuttingDown.
+  virtual void release() = 0;
   /// A seam caught a broken invariant of ours: serve nothing any more.
   virtual void fail(const std::string& what) = 0;
 
@@ -111,6 +123,7 @@ class Node {
     raft::Term term = 0;
     raft::Index commit = 0, applied = 0, start = 0, last = 0;
     bool leads = false, serves = false;  // serves: leads and has applied its own no-op
+    raft::NodeId member = 0;             // that this replica is; the leader above is one, too
   };
   [[nodiscard]] virtual std::vector<GroupStatus> groups() const = 0;
   struct GroupGlance {

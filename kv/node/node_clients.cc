@@ -71,7 +71,12 @@ std::optional<Error> NodeImpl::refuse_write() const {
   }
   if (state_ == State::kUnfounded) {
     Error e = no_leader();
-    e.detail = "the cluster is not founded yet";
+    e.detail = "this node belongs to no cluster yet";
+    return e;
+  }
+  if (removed_) {
+    Error e = no_leader();
+    e.detail = "this node was removed from the cluster: ask another";
     return e;
   }
   return std::nullopt;

@@ -28,6 +28,7 @@ void NodeImpl::end_all_calls(const Error& error) {
   for (auto& [group, r] : replicas_) r->end_all(BarrierResult::kNoLeader);
   forwarder_.end_all(error);
   reads_.end_all(error);
+  end_admin(error);
   auto requests = std::exchange(requests_, {});
   for (auto& [id, r] : requests) r.done(std::nullopt);
 }
@@ -140,6 +141,18 @@ void NodeImpl::close_log() {
   wal_->close([weak = weak_from_this()](const wal::Result<void>&) {
     if (const auto self = weak.lock()) self->finish_stop();
   });
+}
+
+void NodeImpl::release() {
+  peers_.reset();
+  dirty_.clear();
+  by_group_.assign(by_group_.size(), nullptr);
+  replicas_.clear();
+  retiring_.clear();
+  apply_.reset();
+  wal_.reset();
+  engine_.reset();
+  lock_.reset();
 }
 
 void NodeImpl::finish_stop() {

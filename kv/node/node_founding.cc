@@ -1,5 +1,6 @@
 // Who this node is among its peers: judging hellos, storing what they prove, and the founding of
 // the cluster.
+#include <algorithm>
 #include <utility>
 
 #include "kv/identity/judge.h"
@@ -17,14 +18,18 @@ FoundingPlan NodeImpl::founding_plan() const {
   return plan;
 }
 
-std::vector<std::uint64_t> NodeImpl::member_ids() const {
-  std::vector<std::uint64_t> ids;
+std::vector<KnownMember> NodeImpl::known_members() const {
+  std::vector<KnownMember> members;
   if (identity_->founded()) {
-    for (const net::Founder& f : identity_->founding().founders) ids.push_back(f.node);
-  } else {
-    for (const Member& m : options_.cluster) ids.push_back(m.id);
+    for (const ClusterNode& node : record_.nodes) members.push_back({node.id, node.incarnation});
+    return members;
   }
-  return ids;
+  for (const Member& m : options_.cluster) members.push_back({m.id, 0});
+  for (const ClusterNode& node : candidate_.nodes)
+    if (std::none_of(members.begin(), members.end(),
+                     [&](const KnownMember& known) { return known.id == node.id; }))
+      members.push_back({node.id, 0});
+  return members;
 }
 
 net::Hello NodeImpl::make_hello(raft::NodeId to, net::Channel channel) {
@@ -39,6 +44,8 @@ net::Hello NodeImpl::make_hello(raft::NodeId to, net::Channel channel) {
   hello.founding = founding_ ? founding_->proposal() : identity_->founding();
   hello.http = options_.http;
   hello.wall_ms = seams_.clock->wall_ms();
+  hello.record_epoch = record_.epoch;
+  hello.rejoin = rejoin_ && !identity_->founded();
   return hello;
 }
 
@@ -47,7 +54,11 @@ void NodeImpl::on_hello(const net::Hello& hello, std::function<void(Verdict)> ve
     verdict(Verdict::kBusy);
     return;
   }
-  const Judgement judgement = judge(hello, *identity_, member_ids());
+  const Judgement judgement = judge(hello, *identity_, known_members(), record_.epoch);
+  if (judgement.verdict == Verdict::kWiped && hello.rejoin) {
+    consider_rejoin(hello, verdict);
+    return;
+  }
   const auto facts = peer_facts_.find(hello.node);
   if (facts != peer_facts_.end()) {
     const bool refused = judgement.verdict == Verdict::kWiped;
@@ -69,8 +80,10 @@ void NodeImpl::on_hello(const net::Hello& hello, std::function<void(Verdict)> ve
         if (known != identity.peers().end() && known->second == triple) return {};
         return identity.record_peer(node, triple);
       },
-      [verdict](const Result<void>& stored) {
-        verdict(stored ? Verdict::kAccepted : Verdict::kBusy);
+      [this, hello, verdict](const Result<void>& stored) {
+        // The cluster record may have changed while it was being stored.
+        const Judgement again = judge(hello, *identity_, known_members(), record_.epoch);
+        verdict(stored ? again.verdict : Verdict::kBusy);
       });
 }
 
@@ -110,6 +123,11 @@ void NodeImpl::on_refused(raft::NodeId peer, Verdict verdict) {
     log_line(LogLine::Level::kError,
              "node " + std::to_string(peer) + " refuses this node: " + refusal_text(verdict));
   refused_as_ = verdict;
+  if (verdict != Verdict::kWiped) return;
+  if (!identity_->founded())
+    rejoin_ = true;
+  else
+    wiped_by_.emplace(peer, now());
 }
 
 const char* NodeImpl::refusal_text(Verdict verdict) {
@@ -119,7 +137,7 @@ const char* NodeImpl::refusal_text(Verdict verdict) {
     case Verdict::kForeignCluster:
       return "it belongs to another cluster";
     case Verdict::kUnknownNode:
-      return "its id is not a member there";
+      return "its id is not a member there: it was removed, or never added";
     case Verdict::kProtocol:
       return "they speak no common protocol version";
     case Verdict::kAccepted:
@@ -133,6 +151,9 @@ void NodeImpl::on_up(raft::NodeId peer, net::Channel channel, const net::Hello& 
   PeerFacts& facts = peer_facts_[peer];
   facts.http = hello.http;
   facts.refused = false;
+  facts.incarnation = hello.incarnation;
+  facts.asked = false;
+  wiped_by_.erase(peer);
   refused_as_.reset();
   clocks_.heard(peer, hello.wall_ms);
   if (channel != net::Channel::kControl) return;
@@ -142,6 +163,7 @@ void NodeImpl::on_up(raft::NodeId peer, net::Channel channel, const net::Hello& 
   } else if (state_ == State::kServing) {
     gossip();
   }
+  ask_record(peer, std::max<std::uint64_t>(hello.record_epoch, joining_.cluster_id != 0 ? 1 : 0));
 }
 
 void NodeImpl::try_founding() {
@@ -152,9 +174,14 @@ void NodeImpl::try_founding() {
     case Kind::kWait:
       return;
     case Kind::kMismatch:
-    case Kind::kWiped:
       log_line(LogLine::Level::kError, "the cluster is not founded: " + decision.why);
-      if (decision.kind == Kind::kWiped) refused_as_ = Verdict::kWiped;
+      return;
+    case Kind::kWiped:
+      rejoin_ = true;
+      begin_join(decision.record);
+      return;
+    case Kind::kJoin:
+      begin_join(decision.record);
       return;
     case Kind::kFound:
     case Kind::kAdopt:
@@ -177,12 +204,19 @@ void NodeImpl::founded(const Result<void>& recorded) {
     opened.error().code == Errc::kInternal ? fail(what) : fence(what);
     return;
   }
-  log_line(LogLine::Level::kInfo, "founded: " + std::to_string(routes_.partitions()) +
-                                      " partitions on " + std::to_string(member_ids().size()) +
-                                      " nodes");
+  log_line(LogLine::Level::kInfo,
+           (joining_.cluster_id != 0 ? std::string("joined: ") : std::string("founded: ")) +
+               std::to_string(routes_.partitions()) + " partitions on " +
+               std::to_string(record_.nodes.size()) + " nodes");
+  joining_ = {};
+  candidate_ = {};
+  rejoin_ = false;
+  refused_as_.reset();
   peers_->set_cluster_id(identity_->founding().cluster_id);
+  update_peers();
   // Hellos are said anew, with the record in them.
   for (const auto& [peer, facts] : peer_facts_) peers_->reset(peer);
+  begin_serving();
   schedule_pump();
 }
 

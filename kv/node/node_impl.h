@@ -1,10 +1,16 @@
 // The node behind node.h: it owns the parts and joins them; each part asks it through a narrow host
-// interface. Split by concern: node_open.cc (directory, recovery), node_turn.cc (ticks, the pump),
-// node_clients.cc (writes), node_reads.cc (reads), node_peers.cc (what peers say), node_views.cc
-// (what people see), node_end.cc (stop, fence, failure).
+// interface. Split by concern: node_open.cc (directory, recovery), node_founding.cc and
+// node_joining.cc (how it gets its place among its peers), node_cluster.cc (the cluster record),
+// node_groups.cc (replicas that come and go), node_reconcile.cc (groups moved to where they are
+// wanted), node_admin.cc (people's changes), node_turn.cc (ticks, the pump), node_clients.cc
+// (writes), node_reads.cc (reads), node_peers.cc (what peers say), node_views.cc (what people see),
+// node_end.cc (stop, fence, failure).
+//
+// Raft speaks of members, everything else of nodes (kv/placement/member.h): they meet here.
 #pragma once
 
 #include <deque>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -16,6 +22,8 @@
 #include "kv/identity/founding.h"
 #include "kv/identity/founding_record.h"
 #include "kv/identity/identity.h"
+#include "kv/identity/judge.h"
+#include "kv/node/admin.h"
 #include "kv/node/apply_stage.h"
 #include "kv/node/backups.h"
 #include "kv/node/beats.h"
@@ -27,6 +35,7 @@
 #include "kv/node/revision_clock.h"
 #include "kv/node/routes.h"
 #include "kv/node/snapshot_streams.h"
+#include "kv/placement/cluster_change.h"
 #include "net/peer_set.h"
 #include "wal/wal.h"
 
@@ -60,12 +69,18 @@ class NodeImpl final : public Node,
   void backup(Callback<std::uint64_t> done) override;
   void backup_next(std::uint64_t handle, Callback<std::optional<std::string>> done) override;
   void backup_end(std::uint64_t handle) override { backups_.end(handle); }
+  void change_members(MemberChange change, Callback<MemberPlan> done) override;
+  void promote(std::uint64_t node, std::chrono::milliseconds timeout,
+               Callback<MemberPlan> done) override;
+  void move_leader(std::uint32_t partition, std::uint64_t to, std::chrono::milliseconds timeout,
+                   Callback<std::uint64_t> done) override;
   std::vector<std::string> not_ready_reasons() const override;
   ClusterView cluster() const override;
   RingView ring(std::string_view key) const override;
   std::vector<Sample> metrics() const override;
   std::uint64_t id() const override { return self_; }
   void stop(std::function<void()> done) override;
+  void release() override;
   void fail(const std::string& what) override;
   Engine* engine() override { return engine_.get(); }
   std::vector<GroupStatus> groups() const override;
@@ -73,6 +88,8 @@ class NodeImpl final : public Node,
 
  private:
   enum class State { kUnfounded, kServing, kStopping, kStopped };
+  /// What the log keeps as the configuration of a group whose replica is on its way out.
+  static constexpr std::string_view kRetiredConfig = "retired";
 
   // --- node_open.cc
   Result<void> found_alone();
@@ -80,10 +97,12 @@ class NodeImpl final : public Node,
   Result<void> open_log(std::string* detail);
   Result<void> open_engine(std::string* detail);
   Result<void> create_groups();
+  Result<void> create_group(raft::GroupId group, const wal::RecoveredGroup* log);
   Result<void> recover_groups();
   Result<raft::Restored> restore(const EngineGroup& state, const wal::RecoveredGroup* log);
   Result<void> restore_entries(raft::GroupId group, raft::Restored& r);
   raft::CoreOptions core_options(raft::GroupId group);
+  void begin_serving();
   void add_peers();
 
   // --- node_turn.cc
@@ -126,9 +145,75 @@ class NodeImpl final : public Node,
   void expire_requests();
   void gossip();
 
+  // --- node_cluster.cc
+  void use_record(const ClusterRecord& record);
+  void learn_record(const ClusterRecord& record);
+  void record_changed(const ClusterRecord& before);
+  void update_peers();
+  void look_at_record();
+  void ask_record(NodeNumber peer, std::uint64_t epoch);
+  void heard_record(std::string_view bytes);
+  void heard_gossip(NodeNumber from, const net::Gossip& word);
+  void handle_record_request(NodeNumber from, net::Channel channel, std::uint64_t id);
+  [[nodiscard]] Replica* leading_metadata();
+  void propose_record(const ClusterRecord& next, Callback<std::uint64_t> done);
+  void tend_record();
+  void forget_departed();
+  /// The member that `node` is, by the record; nobody: none, or not met.
+  [[nodiscard]] raft::NodeId member_of(NodeNumber node) const;
+  /// What goes to this member may go to its node.
+  [[nodiscard]] bool is_member(raft::NodeId member) const;
+
+  // --- node_groups.cc
+  void create_wanted();
+  void create_replica(raft::GroupId group);
+  void replica_created(raft::GroupId group, const EngineGroup& state);
+  void retire_unwanted(const net::Gossip& word);
+  void retire(raft::GroupId group);
+  void finish_retirement(raft::GroupId group);
+  void adopt_replica(raft::GroupId group, raft::Restored restored, const EngineGroup& state);
+
+  // --- node_reconcile.cc
+  void reconcile();
+  [[nodiscard]] bool record_is_current();
+  void reconcile_group(Replica& replica);
+  [[nodiscard]] bool hand_over_first(Replica& replica, const raft::Status& status,
+                                     const WantedGroup& wanted);
+  [[nodiscard]] bool caught_up(raft::GroupId group, const raft::Status& status,
+                               const WantedGroup& wanted);
+  void change_group(Replica& replica, const raft::Configuration& to);
+  [[nodiscard]] bool reached_everywhere() const;
+
+  // --- node_admin.cc
+  struct AdminCall;
+  void ask_admin(RequestKind kind, raft::GroupId group, std::string body, Micros deadline,
+                 Callback<std::string> done);
+  void attempt_admin(const std::shared_ptr<AdminCall>& call);
+  void admin_tick();
+  void end_admin(const Error& error);
+  bool handle_admin(RequestKind kind, std::string_view body, Micros deadline,
+                    const std::function<void(Result<std::string>, raft::NodeId)>& done);
+  void do_change(MemberChange change, Callback<std::string> done);
+  void propose_change(const ClusterRecord& next, bool dry_run, Callback<std::string> done);
+  void do_promote(NodeNumber node, Callback<std::string> done);
+  void do_rejoin(const RejoinRequest& request, Callback<std::string> done);
+  void do_move(const MoveLeaderRequest& request, Micros deadline, Callback<std::string> done);
+  void watch_transfers();
+  [[nodiscard]] PlanFacts plan_facts();
+  [[nodiscard]] std::uint64_t bytes_of(raft::GroupId group);
+
+  // --- node_joining.cc
+  void begin_join(const net::FoundingRecord& founding);
+  void join_by(const ClusterRecord& record);
+  void consider_rejoin(const net::Hello& hello,
+                       const std::function<void(net::HelloReply::Verdict)>& verdict);
+  void watch_refusal();
+  void come_back_anew(const std::string& why);
+  [[nodiscard]] std::string joining_reason() const;
+
   // --- node_founding.cc
   [[nodiscard]] FoundingPlan founding_plan() const;
-  [[nodiscard]] std::vector<std::uint64_t> member_ids() const;
+  [[nodiscard]] std::vector<KnownMember> known_members() const;
   void change_identity(std::function<Result<void>(Identity&)> work,
                        std::function<void(Result<void>)> done);
   void next_identity_change();
@@ -136,6 +221,10 @@ class NodeImpl final : public Node,
   void try_founding();
   void founded(const Result<void>& recorded);
   void propose_founding(Replica& metadata);
+
+  // --- node_views.cc
+  [[nodiscard]] NodeView node_view(NodeNumber id) const;
+  [[nodiscard]] PartitionView partition_view(std::uint32_t partition) const;
 
   // --- node_end.cc
   void fence(const std::string& why);
@@ -172,8 +261,8 @@ class NodeImpl final : public Node,
   /// False: not sent, and `done` is not kept.
   bool try_request(raft::NodeId to, net::Channel channel, RequestKind kind, std::string body,
                    Micros deadline, std::function<void(std::optional<RpcReply>)> done);
-  bool send_bulk(raft::NodeId to, const net::PeerMessage& message) override;
-  bool bulk_has_room(raft::NodeId to) const override;
+  bool send_bulk(raft::NodeId member, const net::PeerMessage& message) override;
+  bool bulk_has_room(raft::NodeId member) const override;
   void on_apply(std::function<void(Engine&)> work, std::function<void()> done) override;
   void flush_engine(std::function<void(bool)> done) override;
   void reset_log(raft::GroupId group, const raft::SnapshotMeta& meta,
@@ -201,6 +290,9 @@ class NodeImpl final : public Node,
   struct PeerFacts {
     std::string address, http;
     bool refused = false;
+    std::uint64_t incarnation = 0;   // of the directory that is connected, or was last
+    std::uint64_t record_epoch = 0;  // that it said it has
+    bool asked = false;              // for its record; the answer is under way
   };
 
   const NodeSeams seams_;
@@ -220,6 +312,56 @@ class NodeImpl final : public Node,
   std::shared_ptr<Identity> identity_;
   std::unique_ptr<Founding> founding_;  // until the cluster is founded
   bool founding_under_way_ = false;
+
+  // The cluster.
+  ClusterRecord record_;         // the newest that is durable here; epoch 0: unfounded
+  std::uint64_t learning_ = 0;   // epoch that is being made durable
+  ClusterRecord state_record_;   // the metadata group's, as applied here; epoch 0: no replica
+  Revision state_revision_ = 0;  // at which that was read
+  raft::NodeId member_ = 0;      // that this node is in every group
+  bool removed_ = false;         // the record has no place for this node
+  std::map<NodeNumber, Micros> departed_;  // not in the record any more: connected until then
+  NodeNumber metadata_voice_ = 0;          // that last spoke as the metadata group's leader
+  std::uint64_t metadata_voice_epoch_ = 0;
+  Micros metadata_voice_at_{0};
+  bool proposing_record_ = false;
+  struct Reached {
+    std::uint64_t epoch = 0;
+    raft::Term term = 0;
+    std::uint64_t bytes = 0;
+  };
+  std::vector<Reached> reached_;  // by group: what its leader says
+  bool gossip_due_ = false;       // there is news that should not wait for the next round
+
+  // Joining: a founded cluster, its newest record, and this directory's wish to come back.
+  net::FoundingRecord joining_;
+  ClusterRecord candidate_;
+  bool rejoin_ = false;
+  bool leaving_for_good_ = false;          // the host was asked to open this node anew
+  std::map<NodeNumber, Micros> wiped_by_;  // who says that this directory is not what it was, since
+  std::map<NodeNumber, Micros> rejoin_asked_;
+
+  // Replicas that come and go.
+  std::set<raft::GroupId> creating_;
+  std::map<raft::GroupId, std::unique_ptr<Replica>> retiring_;  // null: found half retired
+  std::map<raft::GroupId, wal::LogHardState> promises_;         // of groups without a replica here
+  struct Catching {
+    raft::Term term = 0;
+    int rounds = 0;  // all wanted voters held all that was committed, one look after another
+  };
+  std::map<raft::GroupId, Catching> catching_;
+  std::map<raft::GroupId, Micros> handed_over_;   // last attempt
+  std::map<raft::GroupId, std::string> stalled_;  // why a group does not move on, for people
+
+  std::list<std::shared_ptr<AdminCall>> admin_calls_;
+  struct Transfer {
+    raft::GroupId group = 0;
+    raft::NodeId to = 0;
+    raft::Term term = 0;
+    Micros deadline{0};
+    Callback<std::string> done;
+  };
+  std::list<Transfer> transfers_;
   struct IdentityChange {
     std::function<Result<void>(Identity&)> work;
     std::function<void(Result<void>)> done;

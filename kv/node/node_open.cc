@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "kv/identity/first_placement.h"
+#include "kv/identity/quarantine.h"
 #include "kv/node/node_impl.h"
 
 namespace cairn::kv {
@@ -20,12 +21,6 @@ Error data_error(const boost::system::error_code& code, const std::string& detai
   if (code == wal::WalError::kForeign || code == EngineError::kForeign)
     return Error(Errc::kForeign, text);
   return Error(Errc::kIo, text);
-}
-
-std::vector<raft::NodeId> founder_ids(const net::FoundingRecord& record) {
-  std::vector<raft::NodeId> ids;
-  for (const net::Founder& f : record.founders) ids.push_back(f.node);
-  return ids;
 }
 
 }  // namespace
@@ -62,6 +57,10 @@ Result<void> NodeImpl::open_directory() {
     return Error(Errc::kIo, dir + "/LOCK: " + lock.error().message());
   }
   lock_ = std::move(*lock);
+  const auto aside = set_aside_if_marked(*seams_.files, dir);
+  if (!aside) return aside.error();
+  if (!aside->empty())
+    log_line(LogLine::Level::kWarning, "its data of an earlier life were moved to " + *aside);
   auto identity = Identity::open(*seams_.files, dir, self_, seams_.random);
   if (!identity) return identity.error();
   identity_ = std::make_shared<Identity>(std::move(*identity));
@@ -78,7 +77,7 @@ Result<void> NodeImpl::open_directory() {
 Result<void> NodeImpl::found_alone() {
   net::FoundingRecord record;
   record.partitions = std::max<std::uint32_t>(options_.partitions, 1);
-  record.replicas = 1;
+  record.replicas = options_.replicas;  // as soon as there are so many nodes
   record.hash_id = kHashXxh3;
   record.founders = {{self_, options_.peer, identity_->incarnation()}};
   record.cluster_id = compute_cluster_id(record);
@@ -87,8 +86,12 @@ Result<void> NodeImpl::found_alone() {
 }
 
 Result<void> NodeImpl::open_data() {
-  const net::FoundingRecord& record = identity_->founding();
-  routes_ = Routes(first_placement(record), founder_ids(record));
+  const bool changed = identity_->cluster().epoch != 0;
+  use_record(changed ? identity_->cluster() : first_cluster_record(identity_->founding()));
+  const ClusterNode* me = record_.node(self_);
+  const bool mine = me != nullptr && me->incarnation == identity_->incarnation();
+  member_ = mine ? me->member() : member_id(self_, identity_->generation());
+  removed_ = me == nullptr;
   std::string detail;
   if (auto opened = open_engine(&detail); !opened) return opened;
   if (auto opened = open_log(&detail); !opened) return opened;
@@ -136,20 +139,42 @@ Result<void> NodeImpl::open_engine(std::string* detail) {
   return {};
 }
 
+/// Engine and log may each lack what the other has: the engine's newest groups were not flushed
+/// when the power went, or a replica was on its way out.
 Result<void> NodeImpl::create_groups() {
-  const auto mine = [&](raft::GroupId group) {
-    const auto& members = routes_.members(group);
-    return std::find(members.begin(), members.end(), self_) != members.end();
-  };
-  for (raft::GroupId group = 0; group <= routes_.partitions(); ++group) {
-    if (!mine(group)) continue;
-    raft::Configuration config;
-    config.voters = routes_.members(group);
-    std::sort(config.voters.begin(), config.voters.end());
-    if (const auto made = engine_->create_group(group, config, routes_.epoch()); !made)
-      return data_error(made.error(), "the engine could not make group " + std::to_string(group));
-    if (routes_.members(group).front() == self_) first_campaign_due_.insert(group);
+  std::map<raft::GroupId, const wal::RecoveredGroup*> logs;
+  for (const wal::RecoveredGroup& log : wal_->recovered()) logs[log.group] = &log;
+  for (raft::GroupId group = 0; group < record_.groups.size(); ++group) {
+    const auto log = logs.find(group);
+    if (auto made = create_group(group, log == logs.end() ? nullptr : log->second); !made)
+      return made;
   }
+  return {};
+}
+
+Result<void> NodeImpl::create_group(raft::GroupId group, const wal::RecoveredGroup* log) {
+  const bool empty = log == nullptr || (log->config.empty() && log->last_index == 0);
+  raft::Configuration config;
+  if (log != nullptr && log->config == kRetiredConfig) {
+    promises_[group] = {log->hard_state.term, log->hard_state.vote, 0};
+    retiring_[group] = nullptr;  // goes on once the node runs
+    return {};
+  }
+  if (!empty) {
+    // Without a log only promises may be left, of a replica that went.
+    const auto known = raft::decode_configuration(log->config);
+    if (known) config = *known;
+  } else if (record_.epoch == 1 && record_.wants(group, member_)) {
+    for (const NodeNumber node : routes_.members(group)) config.voters.push_back(node);
+    std::sort(config.voters.begin(), config.voters.end());
+    if (routes_.members(group).front() == self_) first_campaign_due_.insert(group);
+  } else {
+    // Wanted since: begun empty, once the node runs. A promise made earlier is kept.
+    if (log != nullptr) promises_[group] = {log->hard_state.term, log->hard_state.vote, 0};
+    return {};
+  }
+  if (const auto made = engine_->create_group(group, config, routes_.epoch()); !made)
+    return data_error(made.error(), "the engine could not make group " + std::to_string(group));
   return {};
 }
 
@@ -157,16 +182,12 @@ Result<void> NodeImpl::recover_groups() {
   std::map<raft::GroupId, const wal::RecoveredGroup*> logs;
   for (const wal::RecoveredGroup& log : wal_->recovered()) logs[log.group] = &log;
   for (const EngineGroup& state : engine_->groups()) {
-    if (state.group >= by_group_.size()) continue;
+    if (state.group >= by_group_.size() || retiring_.count(state.group) != 0) continue;
     const auto log = logs.find(state.group);
     auto restored = restore(state, log == logs.end() ? nullptr : log->second);
     if (!restored) return restored.error();
-    ReplicaHost& host = *this;
-    auto made = std::make_unique<Replica>(host, state.group, core_options(state.group),
-                                          std::move(*restored), state);
-    by_group_[state.group] = made.get();
-    flushed_[state.group] = state.applied;  // what was found is on disk
-    replicas_.emplace(state.group, std::move(made));
+    promises_.erase(state.group);
+    adopt_replica(state.group, std::move(*restored), state);
   }
   return {};
 }
@@ -251,7 +272,7 @@ Result<void> NodeImpl::restore_entries(raft::GroupId group, raft::Restored& r) {
 
 raft::CoreOptions NodeImpl::core_options(raft::GroupId group) {
   raft::CoreOptions o;
-  o.id = self_;
+  o.id = member_;
   o.heartbeat_ticks = std::max(1, static_cast<int>(options_.heartbeat.count() / kTickMs));
   o.election_ticks_min = std::max(4 * o.heartbeat_ticks,
                                   static_cast<int>(options_.election_timeout.count() / kTickMs));
@@ -264,7 +285,7 @@ raft::CoreOptions NodeImpl::core_options(raft::GroupId group) {
 }
 
 Result<void> NodeImpl::start() {
-  if (seams_.transport != nullptr && !options_.cluster.empty()) {
+  if (seams_.transport != nullptr && !options_.peer.empty()) {
     net::PeerSetOptions peer_options;
     peer_options.self = self_;
     net::PeerEvents& events = *this;
@@ -280,24 +301,32 @@ Result<void> NodeImpl::start() {
   }
   if (state_ == State::kUnfounded)
     founding_ = std::make_unique<Founding>(self_, identity_->incarnation(), founding_plan());
-  if (state_ == State::kServing) campaign_first();
+  if (state_ == State::kServing) begin_serving();
   arm_tick();
   schedule_pump();
   try_founding();
   return {};
 }
 
-/// The founding record knows the founders once there is one; until then the options do.
+void NodeImpl::begin_serving() {
+  look_at_record();
+  campaign_first();
+  std::vector<raft::GroupId> half_retired;
+  for (const auto& [group, replica] : retiring_) half_retired.push_back(group);
+  for (const raft::GroupId group : half_retired) finish_retirement(group);
+  create_wanted();
+}
+
+/// The cluster record knows the nodes once there is one; until then the options do.
 void NodeImpl::add_peers() {
-  const auto add = [this](raft::NodeId node, const std::string& address) {
-    if (node == self_) return;
-    peer_facts_[node].address = address;
-    peers_->add_peer(node, address);
-  };
   if (identity_->founded()) {
-    for (const net::Founder& f : identity_->founding().founders) add(f.node, f.address);
-  } else {
-    for (const Member& m : options_.cluster) add(m.id, m.peer);
+    update_peers();
+    return;
+  }
+  for (const Member& m : options_.cluster) {
+    if (m.id == self_) continue;
+    peer_facts_[m.id].address = m.peer;
+    peers_->add_peer(m.id, m.peer);
   }
 }
 

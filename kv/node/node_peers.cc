@@ -25,6 +25,10 @@ raft::NodeId NodeImpl::any_member(raft::GroupId group, unsigned attempt) const {
   for (const raft::NodeId member : routes_.members(group))
     if (member != self_ && peers_ && peers_->up(member, net::Channel::kControl))
       up.push_back(member);
+  // While the group is on its way, nodes that are not wanted there may hold it still.
+  if (up.empty() || attempt >= 2 * up.size())
+    for (const auto& [peer, facts] : peer_facts_)
+      if (peers_ && peers_->up(peer, net::Channel::kControl)) up.push_back(peer);
   return up.empty() ? raft::kNobody : up[attempt % up.size()];
 }
 
@@ -34,10 +38,12 @@ void NodeImpl::redirected(raft::GroupId group, raft::NodeId node, raft::NodeId l
 }
 
 void NodeImpl::send_raft(raft::GroupId group, raft::Message message) {
-  if (peers_) {
-    const raft::NodeId to = message.to;
-    peers_->send_raft(to, group, std::move(message));
-  }
+  // On the wire there are nodes; who of them is which member is for both sides to know.
+  if (!peers_ || !is_member(message.to)) return;
+  const NodeNumber to = node_of(message.to);
+  message.from = self_;
+  message.to = to;
+  peers_->send_raft(to, group, std::move(message));
 }
 
 bool NodeImpl::send_write(raft::NodeId to, raft::GroupId group, const std::string& command,
@@ -181,6 +187,24 @@ void NodeImpl::handle_request(raft::NodeId from, net::Channel channel, net::Requ
         return;
       }
       break;
+    case RequestKind::kRecord:
+      handle_record_request(from, channel, request.id);
+      return;
+    case RequestKind::kChange:
+    case RequestKind::kPromote:
+    case RequestKind::kRejoin:
+    case RequestKind::kMoveLeader: {
+      const auto kind = static_cast<RequestKind>(request.kind);
+      const auto answered = [this, from, channel, id = request.id](Result<std::string> body,
+                                                                   NodeNumber leader) {
+        if (body)
+          reply(from, channel, id, RpcReply(AdminReply{std::move(*body)}));
+        else
+          reply(from, channel, id, RpcReply(Refusal{body.error(), leader}));
+      };
+      if (handle_admin(kind, request.body, deadline, answered)) return;
+      break;
+    }
   }
   reply(from, channel, request.id, RpcReply(not_leading(raft::kNobody)));
 }
@@ -200,7 +224,8 @@ void NodeImpl::handle_write(raft::NodeId from, const net::Request& request) {
   if (auto refused = refuse_for_space(*command)) return refuse({std::move(*refused), 0});
   Replica* r = replica(write->group);
   if (r == nullptr || !r->leads())
-    return refuse(not_leading(r != nullptr ? r->core().leader() : routes_.leader(write->group)));
+    return refuse(
+        not_leading(r != nullptr ? node_of(r->core().leader()) : routes_.leader(write->group)));
   if (wal_->overloaded()) {
     ++refused_["log"];
     return refuse({Error(Errc::kOverloaded, "the log is behind"), 0});
@@ -214,7 +239,7 @@ void NodeImpl::handle_write(raft::NodeId from, const net::Request& request) {
         answer = std::move(result.answer);
         break;
       case ProposeResult::Kind::kNotProposed:
-        answer = not_leading(result.leader == self_ ? raft::kNobody : result.leader);
+        answer = not_leading(result.leader == member_ ? raft::kNobody : node_of(result.leader));
         break;
       case ProposeResult::Kind::kOverloaded:
         answer = Refusal{Error(Errc::kOverloaded, "too many writes are under way"), 0};
@@ -230,9 +255,16 @@ void NodeImpl::handle_write(raft::NodeId from, const net::Request& request) {
 void NodeImpl::gossip() {
   if (!peers_) return;
   net::Gossip word;
+  gossip_due_ = false;
   word.http = options_.http;
-  for (const auto& [group, r] : replicas_)
-    if (r->leads()) word.leads.push_back({group, r->core().term()});
+  word.record_epoch = record_.epoch;
+  for (const auto& [group, r] : replicas_) {
+    if (!r->leads()) continue;
+    const Reached& reached = reached_[group];
+    const bool mine = reached.term == r->core().term();
+    word.leads.push_back(
+        {group, r->core().term(), mine ? reached.epoch : 0, mine ? reached.bytes : 0});
+  }
   for (const auto& [peer, facts] : peer_facts_)
     if (peers_->up(peer, net::Channel::kControl))
       (void)peers_->send(peer, net::Channel::kControl, net::PeerMessage(word));
@@ -243,7 +275,7 @@ void NodeImpl::on_raft_event(Replica& replica, const raft::Event& event) {
   if (event.kind != Kind::kBecameLeader && event.kind != Kind::kLeaderChanged &&
       event.kind != Kind::kSteppedDown)
     return;
-  const raft::NodeId leader = replica.core().leader();
+  const NodeNumber leader = node_of(replica.core().leader());
   if (leader == raft::kNobody) {
     routes_.forget(replica.group(), routes_.leader(replica.group()));
     return;
@@ -260,14 +292,15 @@ void NodeImpl::on_raft_event(Replica& replica, const raft::Event& event) {
 void NodeImpl::on_down(raft::NodeId peer, net::Channel channel) {
   fail_requests(peer, channel);
   if (channel == net::Channel::kBulk) {
-    outbox_.peer_down(peer);
-    inbox_.peer_down(peer);
+    outbox_.peer_down(member_of(peer));
+    inbox_.peer_down(member_of(peer));
     return;
   }
   if (founding_) founding_->lost(peer);
   beats_.lost(peer);
   routes_.forget(peer);
-  for (auto& [group, r] : replicas_) r->unreachable(peer);
+  if (const raft::NodeId member = member_of(peer); member != raft::kNobody)
+    for (auto& [group, r] : replicas_) r->unreachable(member);
 }
 
 void NodeImpl::on_message(raft::NodeId from, net::Channel channel, net::PeerMessage message) {
@@ -275,35 +308,35 @@ void NodeImpl::on_message(raft::NodeId from, net::Channel channel, net::PeerMess
   beats_.heard(from, now());
   if (auto* batch = std::get_if<net::RaftBatch>(&message)) {
     clocks_.heard(from, batch->wall_ms);
+    const raft::NodeId member = member_of(from);
     for (net::GroupMessage& m : batch->messages) {
       Replica* r = replica(m.group);
-      if (r != nullptr && m.message.from == from && !fenced_) r->step(std::move(m.message));
+      if (r == nullptr || m.message.from != from || fenced_ || member == raft::kNobody) continue;
+      m.message.from = member;
+      m.message.to = member_;
+      r->step(std::move(m.message));
     }
   } else if (auto* request = std::get_if<net::Request>(&message)) {
     handle_request(from, channel, std::move(*request));
   } else if (auto* answer = std::get_if<net::Reply>(&message)) {
     handle_reply(from, std::move(*answer));
   } else if (auto* word = std::get_if<net::Gossip>(&message)) {
-    peer_facts_[from].http = word->http;
-    for (const net::Gossip::Lead& lead : word->leads) {
-      if (!routes_.known(lead.group)) continue;
-      routes_.leads(lead.group, lead.term, from);
-      forwarder_.leader_known(lead.group);
-    }
+    heard_gossip(from, *word);
   } else if (auto* chunk = std::get_if<net::SnapshotChunk>(&message)) {
-    if (!fenced_) inbox_.on_chunk(from, std::move(*chunk));
+    if (!fenced_ && member_of(from) != raft::kNobody)
+      inbox_.on_chunk(member_of(from), std::move(*chunk));
   } else if (auto* ack = std::get_if<net::SnapshotAck>(&message)) {
-    outbox_.on_ack(from, *ack);
+    outbox_.on_ack(member_of(from), *ack);
   }
 }
 
-bool NodeImpl::send_bulk(raft::NodeId to, const net::PeerMessage& message) {
-  return peers_ && peers_->send(to, net::Channel::kBulk, message);
+bool NodeImpl::send_bulk(raft::NodeId member, const net::PeerMessage& message) {
+  return peers_ && is_member(member) && peers_->send(node_of(member), net::Channel::kBulk, message);
 }
 
-bool NodeImpl::bulk_has_room(raft::NodeId to) const {
-  return peers_ && peers_->up(to, net::Channel::kBulk) &&
-         peers_->queued_bytes(to, net::Channel::kBulk) < kBulkRoomBytes;
+bool NodeImpl::bulk_has_room(raft::NodeId member) const {
+  return peers_ && is_member(member) && peers_->up(node_of(member), net::Channel::kBulk) &&
+         peers_->queued_bytes(node_of(member), net::Channel::kBulk) < kBulkRoomBytes;
 }
 
 void NodeImpl::send_snapshot(raft::GroupId group, raft::NodeId peer, raft::Term term) {

@@ -98,7 +98,8 @@ void NodeImpl::view(ReadOptions options, Callback<std::shared_ptr<const Partitio
   auto job = std::make_shared<Job>();
   job->missing = routes_.partitions();
   for (std::uint32_t p = 0; p < routes_.partitions(); ++p) {
-    if (replica(group_of_partition(p)) == nullptr) {
+    const Replica* here = replica(group_of_partition(p));
+    if (here == nullptr || !here->has_state()) {
       done(Error(Errc::kBadRequest, "partition " + std::to_string(p) + " has no replica here"));
       return;
     }

@@ -58,8 +58,9 @@ void NodeImpl::tick() {
     expire_requests();
   }
   if (state_ == State::kServing && ticks_ % kTicksPerDiskLook == 0) look_at_disk();
+  if (ticks_ % kTicksPerExpiry == 0) admin_tick();
   if (state_ == State::kServing && ticks_ % kTicksPerUpkeep == 0) upkeep();
-  if (state_ == State::kServing && ticks_ % kTicksPerGossip == 0) gossip();
+  if (state_ == State::kServing && (gossip_due_ || ticks_ % kTicksPerGossip == 0)) gossip();
   if (state_ == State::kStopping) stop_step();
   if (peers_) peers_->flush();
 }
@@ -184,7 +185,9 @@ void NodeImpl::disk_seen(const DiskSpace& space, std::uint64_t table_bytes) {
 }
 
 void NodeImpl::log_committed(std::vector<PersistUnderWay> persists) {
-  for (PersistUnderWay& p : persists) p.replica->persisted(p.token, std::move(p.messages_after));
+  for (PersistUnderWay& p : persists)  // one that retires promises nothing any more
+    if (replica(p.replica->group()) == p.replica)
+      p.replica->persisted(p.token, std::move(p.messages_after));
   pump();
 }
 
@@ -250,6 +253,10 @@ void NodeImpl::upkeep() {
   if (engine_->metrics().unflushed_bytes > kUnflushedBytesMax) start_flush();
   if (Replica* metadata = replica(kMetadataGroup)) propose_founding(*metadata);
   campaign_first();
+  reconcile();
+  watch_refusal();
+  forget_departed();
+  create_wanted();
   if (maintenance_under_way_) return;
   maintenance_under_way_ = true;
   apply_->run<boost::system::result<bool>>(
@@ -362,7 +369,10 @@ void NodeImpl::on_apply(std::function<void(Engine&)> work, std::function<void()>
 }
 
 std::uint64_t NodeImpl::bounded_wall_ms(const std::vector<raft::NodeId>& voters) const {
-  return clocks_.bounded_now(self_, voters);
+  std::vector<raft::NodeId> nodes;
+  nodes.reserve(voters.size());
+  for (const raft::NodeId member : voters) nodes.push_back(node_of(member));
+  return clocks_.bounded_now(self_, nodes);
 }
 
 Replica* NodeImpl::replica(raft::GroupId group) {

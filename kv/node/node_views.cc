@@ -1,5 +1,7 @@
 // What people and probes see of a node: readiness, the cluster, the ring, metrics.
 #include <cstdio>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "kv/node/node_impl.h"
@@ -64,11 +66,12 @@ std::vector<std::string> NodeImpl::not_ready_reasons() const {
   if (failed_) reasons.push_back("this node has stopped serving");
   if (fenced_) reasons.push_back("fenced: " + fenced_why_);
   if (disk_full_ || disk_.low()) reasons.push_back("the disk is full");
-  if (refused_as_)
+  if (refused_as_ && state_ != State::kUnfounded)
     reasons.push_back(std::string("its peers refuse this node: ") + refusal_text(*refused_as_));
   if (state_ == State::kStopping || state_ == State::kStopped) reasons.push_back("stopping");
-  if (state_ == State::kUnfounded)
-    reasons.push_back("the cluster is not founded yet: not every founder was reached");
+  if (state_ == State::kUnfounded) reasons.push_back(joining_reason());
+  if (removed_)
+    reasons.push_back("this node was removed from the cluster: stop it, its directory may go");
   for (const auto& [group, r] : replicas_) {
     const std::string name = group == kMetadataGroup
                                  ? std::string("the metadata group")
@@ -81,50 +84,105 @@ std::vector<std::string> NodeImpl::not_ready_reasons() const {
   return reasons;
 }
 
+namespace {
+
+const char* membership_name(ClusterNode::State state) {
+  switch (state) {
+    case ClusterNode::State::kJoining:
+      return "joining";
+    case ClusterNode::State::kActive:
+      return "active";
+    case ClusterNode::State::kLeaving:
+      return "leaving";
+  }
+  return "";
+}
+
+void add_replicas(const raft::Configuration& config, const raft::Status& status, raft::NodeId self,
+                  PartitionView& out) {
+  std::map<raft::NodeId, const char*> roles;
+  for (const raft::NodeId m : config.voters_outgoing) roles[m] = "leaving";
+  for (const raft::NodeId m : config.learners) roles.emplace(m, "learner");
+  for (const raft::NodeId m : config.voters) roles[m] = "voter";
+  for (const auto& [member, role] : roles) {
+    ReplicaView replica{node_of(member), 0, "unknown", role};
+    if (member == self) replica.match = status.durable;
+    if (member == status.leader)
+      replica.state = "leader";
+    else if (member == self)
+      replica.state = "follower";
+    for (const raft::PeerStatus& peer : status.peers) {
+      if (peer.id != member || member == self) continue;
+      replica.match = peer.match;
+      replica.state = state_name(peer.state);
+    }
+    out.replicas.push_back(std::move(replica));
+  }
+}
+
+}  // namespace
+
+NodeView NodeImpl::node_view(NodeNumber id) const {
+  NodeView view;
+  view.id = id;
+  const ClusterNode* known = (record_.epoch != 0 ? record_ : candidate_).node(id);
+  if (known != nullptr) {
+    view.membership = membership_name(known->state);
+    view.learner = known->learner;
+  } else if (id == self_) {
+    view.membership = removed_ ? "removed" : "";
+  }
+  if (id == self_) {
+    view.http = options_.http;
+    view.peer = options_.peer;
+    view.state = "self";
+    return view;
+  }
+  const auto facts = peer_facts_.find(id);
+  if (facts != peer_facts_.end()) {
+    view.http = facts->second.http;
+    view.peer = facts->second.address;
+  }
+  const bool up = peers_ && peers_->up(id, net::Channel::kControl);
+  view.state = facts != peer_facts_.end() && facts->second.refused ? "refused" : up ? "up" : "down";
+  return view;
+}
+
+PartitionView NodeImpl::partition_view(std::uint32_t partition) const {
+  const raft::GroupId group = group_of_partition(partition);
+  PartitionView view;
+  view.id = partition;
+  view.leader = routes_.leader(group);
+  view.wanted = routes_.members(group);
+  const auto it = replicas_.find(group);
+  if (it != replicas_.end() && it->second->has_state()) {
+    const raft::Status status = it->second->core().status();
+    view.leader = node_of(status.leader);
+    view.term = status.term;
+    view.commit = status.commit;
+    view.applied = it->second->applied();
+    view.joint = !status.config.voters_outgoing.empty();
+    add_replicas(status.config, status, member_, view);
+  } else {
+    for (const NodeNumber node : view.wanted)
+      view.replicas.push_back({node, 0, node == view.leader ? "leader" : "unknown", "voter"});
+  }
+  return view;
+}
+
 ClusterView NodeImpl::cluster() const {
   ClusterView view;
-  view.cluster_id = hex(identity_ ? identity_->founding().cluster_id : 0);
+  const std::uint64_t id = identity_ ? identity_->founding().cluster_id : 0;
+  view.cluster_id = hex(id != 0 ? id : joining_.cluster_id);
   view.node = self_;
-  NodeView own{self_, options_.http, options_.peer, "self"};
-  for (const auto& [peer, facts] : peer_facts_) {
-    if (own.id != 0 && own.id < peer) view.nodes.push_back(std::exchange(own, NodeView{}));
-    const bool up = peers_ && peers_->up(peer, net::Channel::kControl);
-    view.nodes.push_back({peer, facts.http, facts.address,
-                          facts.refused ? "refused"
-                          : up          ? "up"
-                                        : "down"});
-  }
-  if (own.id != 0) view.nodes.push_back(std::move(own));
-  for (std::uint32_t p = 0; p < routes_.partitions(); ++p) {
-    const raft::GroupId group = group_of_partition(p);
-    PartitionView partition;
-    partition.id = p;
-    partition.leader = routes_.leader(group);
-    raft::Status status;
-    const auto it = replicas_.find(group);
-    if (it != replicas_.end()) {
-      status = it->second->core().status();
-      partition.leader = status.leader;
-      partition.term = status.term;
-      partition.commit = status.commit;
-      partition.applied = it->second->applied();
-    }
-    for (const raft::NodeId member : routes_.members(group)) {
-      ReplicaView replica{member, 0, "unknown"};
-      if (member == self_) replica.match = status.durable;
-      if (member == partition.leader)
-        replica.state = "leader";
-      else if (member == self_)
-        replica.state = "follower";
-      for (const raft::PeerStatus& peer : status.peers) {
-        if (peer.id != member || member == self_) continue;
-        replica.match = peer.match;
-        replica.state = state_name(peer.state);
-      }
-      partition.replicas.push_back(std::move(replica));
-    }
-    view.partitions.push_back(std::move(partition));
-  }
+  view.epoch = record_.epoch;
+  view.change_under_way = record_.epoch != 0 && !record_.settled();
+  std::set<NodeNumber> ids{self_};
+  for (const auto& [peer, facts] : peer_facts_) ids.insert(peer);
+  for (const ClusterNode& node : record_.nodes) ids.insert(node.id);
+  for (const NodeNumber node : ids) view.nodes.push_back(node_view(node));
+  for (std::uint32_t p = 0; p < routes_.partitions(); ++p)
+    view.partitions.push_back(partition_view(p));
   return view;
 }
 
@@ -134,7 +192,9 @@ RingView NodeImpl::ring(std::string_view key) const {
   const raft::GroupId group = routes_.group_of(key);
   view.partition = partition_of_group(group);
   const auto it = replicas_.find(group);
-  view.leader = it != replicas_.end() ? it->second->core().leader() : routes_.leader(group);
+  view.leader = it != replicas_.end() && it->second->has_state()
+                    ? node_of(it->second->core().leader())
+                    : routes_.leader(group);
   view.nodes = routes_.members(group);
   return view;
 }
@@ -144,7 +204,7 @@ std::vector<Node::GroupStatus> NodeImpl::groups() const {
   for (const auto& [group, r] : replicas_) {
     const raft::Status s = r->core().status();
     all.push_back({group, s.leader, s.term, s.commit, r->applied(), s.start, s.last, r->leads(),
-                   r->serves()});
+                   r->serves(), member_});
   }
   return all;
 }
@@ -163,11 +223,12 @@ namespace {
 void add_lag_metrics(const Replica& replica, std::uint64_t self, Samples& out) {
   if (!replica.leads()) return;
   for (const raft::PeerStatus& peer : replica.core().status().peers) {
-    if (peer.id == self) continue;
+    if (node_of(peer.id) == self) continue;
     const double seconds = static_cast<double>(replica.behind_since(peer.match).count()) / 1e6;
-    out.gauge(
-        "replication_lag_seconds", "how long a replica has been behind its leader's log", seconds,
-        label("shard", partition_of_group(replica.group())) + ',' + label("replica", peer.id));
+    out.gauge("replication_lag_seconds", "how long a replica has been behind its leader's log",
+              seconds,
+              label("shard", partition_of_group(replica.group())) + ',' +
+                  label("replica", node_of(peer.id)));
   }
 }
 

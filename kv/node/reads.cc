@@ -62,7 +62,7 @@ void Reads::await(raft::GroupId group, Freshness fresh, Micros deadline,
                   std::function<void(std::optional<Error>)> done) {
   Replica* replica = host_.replica(group);
   const std::shared_ptr<Engine> engine = host_.shared_engine();
-  if (replica == nullptr || !engine) {
+  if (replica == nullptr || !replica->has_state() || !engine) {
     done(error_of(BarrierResult::kNoLeader));
     return;
   }
@@ -183,7 +183,7 @@ void Reads::read_page(raft::GroupId group, const EngineView::Range& range, Micro
 
 void Reads::get(raft::GroupId group, std::string key, Freshness fresh, Micros deadline,
                 Callback<ReadResult> done) {
-  if (host_.replica(group) != nullptr) {
+  if (const Replica* here = host_.replica(group); here != nullptr && here->has_state()) {
     get_here(group, std::move(key), fresh, deadline, std::move(done));
     return;
   }
@@ -206,7 +206,7 @@ void Reads::get(raft::GroupId group, std::string key, Freshness fresh, Micros de
 
 void Reads::page(raft::GroupId group, EngineView::Range range, Freshness fresh, Micros deadline,
                  Callback<PageReply> done) {
-  if (host_.replica(group) != nullptr) {
+  if (const Replica* here = host_.replica(group); here != nullptr && here->has_state()) {
     page_here(group, std::move(range), fresh, deadline, std::move(done));
     return;
   }

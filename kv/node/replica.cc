@@ -57,6 +57,18 @@ void Replica::campaign() {
   host_.mark_dirty(*this);
 }
 
+raft::Changed Replica::change_membership(const raft::Configuration& wanted) {
+  const raft::Changed changed = core_.change_membership(wanted);
+  host_.mark_dirty(*this);
+  return changed;
+}
+
+raft::TransferOutcome Replica::transfer(raft::NodeId to) {
+  const raft::TransferOutcome outcome = core_.transfer_leadership(to);
+  host_.mark_dirty(*this);
+  return outcome;
+}
+
 void Replica::resign() {
   resigned_ = true;
   core_.resign(true);

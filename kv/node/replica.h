@@ -86,6 +86,8 @@ class Replica {
   [[nodiscard]] raft::Index applied() const { return applied_; }
   /// A read index was reached once since this boot.
   [[nodiscard]] bool caught_up() const { return caught_up_; }
+  /// False for one that has just begun, until its first snapshot: what is applied here is nothing.
+  [[nodiscard]] bool has_state() const { return applied_ > 0 || !core_.config().voters.empty(); }
   [[nodiscard]] std::size_t waiting() const;
   /// For how long the log has been longer than `match` (leader; to about a tenth of a second).
   [[nodiscard]] Micros behind_since(raft::Index match) const;
@@ -94,6 +96,8 @@ class Replica {
   void step(raft::Message message);
   void unreachable(raft::NodeId peer);
   void campaign();
+  [[nodiscard]] raft::Changed change_membership(const raft::Configuration& wanted);
+  [[nodiscard]] raft::TransferOutcome transfer(raft::NodeId to);
   /// Never leads, votes or acks again; hands over first if it leads.
   void resign();
 

@@ -1,33 +1,26 @@
 #include "kv/node/routes.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 namespace cairn::kv {
-namespace {
-
-constexpr std::size_t kMetadataMembersMax = 5;
-
-}  // namespace
-
-Routes::Routes(Placement placement, std::vector<raft::NodeId> founders)
-    : placement_(std::move(placement)), metadata_members_(std::move(founders)) {
-  std::sort(metadata_members_.begin(), metadata_members_.end());
-  if (metadata_members_.size() > kMetadataMembersMax) metadata_members_.resize(kMetadataMembersMax);
-  leads_.resize(placement_.partitions() + 1);
+void Routes::update(const ClusterRecord& record) {
+  hash_ = record.hash;
+  nodes_.clear();
+  for (const ClusterNode& node : record.nodes) nodes_.push_back(node.id);
+  members_.assign(record.groups.size(), {});
+  for (std::size_t group = 0; group < record.groups.size(); ++group)
+    for (const raft::NodeId member : record.groups[group].voters)
+      members_[group].push_back(node_of(member));
+  leads_.resize(record.groups.size());
 }
 
 std::uint32_t Routes::partitions() const {
-  return placement_.partitions();
-}
-
-std::uint32_t Routes::epoch() const {
-  return placement_.epoch;
+  return members_.empty() ? 0 : static_cast<std::uint32_t>(members_.size() - 1);
 }
 
 raft::GroupId Routes::group_of(std::string_view key) const {
-  return group_of_partition(partition_of(key, placement_.partitions(), placement_.hash));
+  return group_of_partition(partition_of(key, partitions(), hash_));
 }
 
 bool Routes::known(raft::GroupId group) const {
@@ -35,8 +28,7 @@ bool Routes::known(raft::GroupId group) const {
 }
 
 const std::vector<raft::NodeId>& Routes::members(raft::GroupId group) const {
-  return group == kMetadataGroup ? metadata_members_
-                                 : placement_.replicas.at(partition_of_group(group));
+  return members_.at(group);
 }
 
 raft::NodeId Routes::leader(raft::GroupId group) const {
@@ -45,8 +37,7 @@ raft::NodeId Routes::leader(raft::GroupId group) const {
 
 void Routes::leads(raft::GroupId group, raft::Term term, raft::NodeId node) {
   if (!known(group)) return;
-  const std::vector<raft::NodeId>& all = members(group);
-  if (std::find(all.begin(), all.end(), node) == all.end()) return;
+  if (!std::binary_search(nodes_.begin(), nodes_.end(), node)) return;
   Lead& lead = leads_[group];
   if (term == 0) {
     if (lead.node == raft::kNobody) lead.node = node;

@@ -1,12 +1,13 @@
-// Where a key lives and who leads there, as far as this node knows. The placement is the cluster's;
-// leaders are hints, learned from the own replica, gossip and redirects, newest term first.
+// Where a key lives and who leads there, as far as this node knows. Which nodes are wanted where is
+// the cluster record's; leaders are hints, learned from the own replica, gossip and redirects,
+// newest term first. Speaks of nodes, not of members.
 #pragma once
 
 #include <cstdint>
 #include <string_view>
 #include <vector>
 
-#include "kv/placement/placement.h"
+#include "kv/placement/cluster_record.h"
 #include "raft/types.h"
 
 namespace cairn::kv {
@@ -22,18 +23,21 @@ inline constexpr raft::GroupId kMetadataGroup = 0;
 class Routes {
  public:
   Routes() = default;
-  /// The metadata group lives on the first five founders by id.
-  Routes(Placement placement, std::vector<raft::NodeId> founders);
+  /// The record changed: who leads is still known.
+  void update(const ClusterRecord& record);
 
   [[nodiscard]] std::uint32_t partitions() const;
-  [[nodiscard]] std::uint32_t epoch() const;
+  /// Of the map from keys to partitions, which commands carry: it never changed yet.
+  [[nodiscard]] std::uint32_t epoch() const { return 1; }
   [[nodiscard]] raft::GroupId group_of(std::string_view key) const;
-  /// First one preferred as leader.
+  /// Nodes that are wanted there, with a vote; the first one is preferred as leader. While the
+  /// group is on its way, others may hold it still.
   [[nodiscard]] const std::vector<raft::NodeId>& members(raft::GroupId group) const;
   [[nodiscard]] bool known(raft::GroupId group) const;
 
   [[nodiscard]] raft::NodeId leader(raft::GroupId group) const;
-  /// Word of a leader; older terms are ignored. A term of 0 is a hint without one (a redirect).
+  /// Word of a leader, any node of the cluster; older terms are ignored. A term of 0 is a hint
+  /// without one (a redirect).
   void leads(raft::GroupId group, raft::Term term, raft::NodeId node);
   /// `node` is down or said it does not lead `group`.
   void forget(raft::GroupId group, raft::NodeId node);
@@ -44,9 +48,10 @@ class Routes {
     raft::NodeId node = raft::kNobody;
     raft::Term term = 0;
   };
-  Placement placement_;
-  std::vector<raft::NodeId> metadata_members_;
-  std::vector<Lead> leads_;  // by group
+  HashParams hash_;
+  std::vector<NodeNumber> nodes_;                 // sorted
+  std::vector<std::vector<NodeNumber>> members_;  // by group
+  std::vector<Lead> leads_;                       // by group
 };
 
 }  // namespace cairn::kv

@@ -77,5 +77,7 @@ struct Reply {
       # There is no chunk: the one before was the last.
       chunk @11 :Data;
     }
+    admin @12 :Data;
+    # kv/node/admin.h's encoding.
   }
 }

@@ -103,6 +103,7 @@ struct ReplyWriter {
     b.setLast(!c.bytes.has_value());
     if (c.bytes) b.setChunk(data_of(*c.bytes));
   }
+  void operator()(const AdminReply& r) { to.setAdmin(data_of(r.body)); }
 };
 
 std::optional<RpcReply> read_failure(wire::Failure::Reader f) {
@@ -152,6 +153,8 @@ std::optional<RpcReply> read_reply(wire::Reply::Reader reply) {
       if (!reply.getBackup().getLast()) c.bytes = string_of(reply.getBackup().getChunk());
       return c;
     }
+    case wire::Reply::ADMIN:
+      return AdminReply{string_of(reply.getAdmin())};
   }
   return std::nullopt;
 }

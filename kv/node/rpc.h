@@ -15,7 +15,18 @@
 
 namespace cairn::kv {
 
-enum class RequestKind : std::uint16_t { kWrite = 1, kRead = 2, kScan = 3, kBackup = 16 };
+enum class RequestKind : std::uint16_t {
+  kWrite = 1,
+  kRead = 2,
+  kScan = 3,
+  // Of the cluster itself; their bodies and answers stand in admin.h.
+  kRecord = 4,      // the cluster record: encode_cluster_record
+  kChange = 5,      // MemberChange -> MemberPlan
+  kPromote = 6,     // node -> MemberPlan
+  kRejoin = 7,      // RejoinRequest -> nothing
+  kMoveLeader = 8,  // MoveLeaderRequest -> the leader's node
+  kBackup = 16,
+};
 
 struct WriteRequest {
   raft::GroupId group = 0;
@@ -59,7 +70,11 @@ struct BackupChunk {
   std::optional<std::string> bytes;  // nullopt: the chunk before was the last
 };
 
-using RpcReply = std::variant<Refusal, Answer, ReadResult, PageReply, BackupChunk>;
+struct AdminReply {
+  std::string body;
+};
+
+using RpcReply = std::variant<Refusal, Answer, ReadResult, PageReply, BackupChunk, AdminReply>;
 
 [[nodiscard]] std::string encode_write_request(raft::GroupId group, std::string_view command);
 [[nodiscard]] std::string encode_request(const ReadRequest& request);

@@ -145,6 +145,18 @@ void SnapshotInbox::fail(const std::shared_ptr<Install>& install) {
   drop_sink(install);
 }
 
+bool SnapshotInbox::finishing(raft::GroupId group) const {
+  const auto it = installs_.find(group);
+  return it != installs_.end() && it->second->finishing;
+}
+
+void SnapshotInbox::drop(raft::GroupId group) {
+  const auto it = installs_.find(group);
+  if (it == installs_.end()) return;
+  const std::shared_ptr<Install> install = it->second;
+  fail(install);
+}
+
 /// A sink is made, used and dropped on the apply executor alone.
 void SnapshotInbox::drop_sink(const std::shared_ptr<Install>& install) {
   host_.on_apply([install](Engine&) { install->sink.reset(); }, [] {});

@@ -91,6 +91,10 @@ class SnapshotInbox {
   void on_chunk(raft::NodeId from, net::SnapshotChunk chunk);
   /// Streams die with their connection: a sender that starts anew may number them alike.
   void peer_down(raft::NodeId peer);
+  /// The flip is under way, or the log's reset after it.
+  [[nodiscard]] bool finishing(raft::GroupId group) const;
+  /// Ends an install that is not finishing: the group leaves this node.
+  void drop(raft::GroupId group);
   void tick();
   [[nodiscard]] const SnapshotCounters& counters() const { return counters_; }
   void stop();

@@ -31,9 +31,8 @@ ClusterNode* find(ClusterRecord& record, NodeNumber id) {
 }
 
 void insert(ClusterRecord& record, ClusterNode node) {
-  const auto at =
-      std::find_if(record.nodes.begin(), record.nodes.end(),
-                   [&](const ClusterNode& known) { return known.id > node.id; });
+  const auto at = std::find_if(record.nodes.begin(), record.nodes.end(),
+                               [&](const ClusterNode& known) { return known.id > node.id; });
   record.nodes.insert(at, std::move(node));
 }
 
@@ -164,9 +163,11 @@ Result<ClusterRecord> with_promoted(const ClusterRecord& now, NodeNumber node) {
                  known->state == State::kJoining
                      ? named(node) + " gets its votes by itself, once it has caught up"
                      : named(node) + " has its votes already");
-  const bool others_settled = std::all_of(
-      now.nodes.begin(), now.nodes.end(),
-      [&](const ClusterNode& n) { return n.id == node || n.state == State::kActive; });
+  if (known->state == State::kJoining)
+    return Error(Errc::kNotCaughtUp, named(node) + " does not hold everything yet: wait");
+  const bool others_settled =
+      std::all_of(now.nodes.begin(), now.nodes.end(),
+                  [&](const ClusterNode& n) { return n.id == node || n.state == State::kActive; });
   if (!others_settled || known->state == State::kLeaving) return under_way(now);
   ClusterRecord next = next_of(now);
   ClusterNode* promoted = find(next, node);
@@ -236,8 +237,7 @@ MemberPlan plan_of(const ClusterRecord& before, const ClusterRecord& after,
   MemberPlan plan;
   bool first = true;
   for (raft::GroupId group = 0; group < after.groups.size(); ++group) {
-    GroupPlan one =
-        group_plan(before.groups[group], after.groups[group], alive_now, alive_then);
+    GroupPlan one = group_plan(before.groups[group], after.groups[group], alive_now, alive_then);
     one.metadata = group == 0;
     one.partition = group == 0 ? 0 : group - 1;
     const std::uint64_t fresh = members_new(before.groups[group], after.groups[group]);

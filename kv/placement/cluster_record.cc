@@ -23,7 +23,8 @@ bool valid_node(const ClusterNode& node) {
   using State = ClusterNode::State;
   const bool state = node.state == State::kJoining || node.state == State::kActive ||
                      node.state == State::kLeaving;
-  return node.id != 0 && node.id <= kNodeNumberMax && state && node.peer.size() <= kNodeAddressBytesMax && printable(node.peer);
+  return node.id != 0 && node.id <= kNodeNumberMax && state &&
+         node.peer.size() <= kNodeAddressBytesMax && printable(node.peer);
 }
 
 bool valid_group(const ClusterRecord& record, const WantedGroup& group) {
@@ -97,9 +98,8 @@ bool ClusterRecord::wants(raft::GroupId group, raft::NodeId member) const {
 }
 
 bool ClusterRecord::settled() const {
-  return std::all_of(nodes.begin(), nodes.end(), [](const ClusterNode& n) {
-    return n.state == ClusterNode::State::kActive;
-  });
+  return std::all_of(nodes.begin(), nodes.end(),
+                     [](const ClusterNode& n) { return n.state == ClusterNode::State::kActive; });
 }
 
 bool valid_cluster_record(const ClusterRecord& record) {

@@ -66,6 +66,10 @@ CallPtr<T> World::call(NodeId at, std::function<void(Node&, Callback<T>)> begin)
   return call;
 }
 
+template CallPtr<MemberPlan> World::call(NodeId, std::function<void(Node&, Callback<MemberPlan>)>);
+template CallPtr<std::uint64_t> World::call(NodeId,
+                                            std::function<void(Node&, Callback<std::uint64_t>)>);
+
 CallPtr<PutResult> World::put(NodeId at, std::string key, std::string value, WriteOptions options) {
   return call<PutResult>(at, [=](Node& node, Callback<PutResult> done) {
     node.put(key, value, options, std::move(done));

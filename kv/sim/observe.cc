@@ -118,7 +118,7 @@ bool World::converged() {
   for (const auto& [id, member] : members_) {
     if (!member.life) continue;
     const auto groups = member.life->node->groups();
-    if (groups.empty()) return false;
+    if (groups.empty() && member.life->node->cluster().epoch == 0) return false;
     for (const Node::GroupStatus& status : groups) {
       const auto [known, first] = applied.emplace(status.group, status.applied);
       if (known->second != status.applied || status.applied != status.commit ||

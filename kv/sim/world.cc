@@ -23,26 +23,52 @@ std::string address_of(NodeId id) {
 World::World(WorldOptions options)
     : options_(std::move(options)),
       queue_(stream(options_.seed, "ties")),
-      network_(queue_, trace_, options_.network, stream(options_.seed, "network")) {
-  std::vector<kv::Member> founders;
+      network_(queue_, trace_, options_.network, stream(options_.seed, "network")),
+      clocks_(stream(options_.seed, "clocks")) {
   if (options_.nodes > 1) {
-    for (NodeId id = 1; id <= options_.nodes; ++id) founders.push_back({id, address_of(id)});
+    for (NodeId id = 1; id <= options_.nodes; ++id) founders_.push_back({id, address_of(id)});
   }
-  raft::Random clocks = stream(options_.seed, "clocks");
-  const auto span = static_cast<std::uint64_t>(options_.wall_offset_ms_max);
   network_.observe(&observers_);
-  for (NodeId id = 1; id <= options_.nodes; ++id) {
-    Member& member = members_[id];
-    member.options.data_dir = "node";
-    member.options.node_id = id;
-    member.options.cluster = founders;
-    if (!founders.empty()) member.options.peer = address_of(id);
-    member.options.segment_bytes = 256u << 10;
-    member.options.memory_bytes = 32u << 20;
-    member.clocks.base = Time(static_cast<std::int64_t>(clocks.between(1, 1'000'000'000'000)));
-    member.clocks.wall_offset_ms =
-        static_cast<std::int64_t>(clocks.between(0, 2 * span)) - static_cast<std::int64_t>(span);
-  }
+  for (NodeId id = 1; id <= options_.nodes; ++id) make_member(id);
+}
+
+World::Member& World::make_member(NodeId id) {
+  const auto span = static_cast<std::uint64_t>(options_.wall_offset_ms_max);
+  Member& member = members_[id];
+  member.options.data_dir = "node";
+  member.options.node_id = id;
+  member.options.cluster = founders_;
+  if (!founders_.empty()) member.options.peer = address_of(id);
+  member.options.segment_bytes = 256u << 10;
+  member.options.memory_bytes = 32u << 20;
+  member.clocks.base = Time(static_cast<std::int64_t>(clocks_.between(1, 1'000'000'000'000)));
+  member.clocks.wall_offset_ms =
+      static_cast<std::int64_t>(clocks_.between(0, 2 * span)) - static_cast<std::int64_t>(span);
+  return member;
+}
+
+NodeId World::add_node() {
+  const NodeId id = members_.rbegin()->first + 1;
+  make_member(id);
+  return id;
+}
+
+void World::reopen(LifeId life) {
+  Life* const alive_now = alive(life);
+  if (alive_now == nullptr) return;
+  alive_now->home.post([this, life, node = alive_now->node.get()] {
+    node->stop([this, life] {
+      // Outside of every life: this one ends in it.
+      queue_.at(now(), 0, "reopen", [this, life] {
+        const NodeId id = node_of(life);
+        if (id == 0) return;
+        end_life(id, false);
+        members_.at(id).disk.kill_process();
+        if (auto started = start(id); !started && !was_power_cut(started.error()))
+          fail("node " + std::to_string(id) + " is not opened anew: " + started.error().message());
+      });
+    });
+  });
 }
 
 World::~World() {
@@ -65,6 +91,7 @@ NodeSeams World::seams_of(Member& member) {
   seams.apply = &life.apply;
   seams.read = &life.read;
   seams.random = [&life] { return life.chance.next(); };
+  seams.reopen = [this, which = life.id] { reopen(which); };
   seams.witness = observers_.empty() ? nullptr : &life.witness;
   return seams;
 }
@@ -106,7 +133,7 @@ Result<void> World::start(NodeId id) {
   const LifeId life = ++last_life_;
   lives_[life] = id;
   member.life = std::make_unique<Life>(*this, life, id, member.clocks);
-  if (options_.nodes > 1) {
+  if (!member.options.peer.empty()) {
     member.life->transport = network_.attach(id, life, member.life->home, member.options.peer);
   }
   note(id, {LogLine::Level::kInfo, "starts"});

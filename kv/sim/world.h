@@ -73,9 +73,11 @@ class World {
   /// Was it a power cut that ended the start? Then the disk is as that left it.
   [[nodiscard]] static bool was_power_cut(const Error& error);
   void start_all();  // a refused start is a failure of the world
+  /// One more machine, that no founder knows: it waits to be added to the cluster. Its id.
+  NodeId add_node();
   [[nodiscard]] bool running(NodeId id) const;
   [[nodiscard]] std::vector<NodeId> running() const;
-  [[nodiscard]] std::size_t nodes() const { return options_.nodes; }
+  [[nodiscard]] std::size_t nodes() const { return members_.size(); }
   [[nodiscard]] Node& node(NodeId id);
   [[nodiscard]] wal::MemoryFileSystem& disk(NodeId id);
   [[nodiscard]] const Options& options_of(NodeId id) const;
@@ -199,6 +201,9 @@ class World {
   void tell(NodeEvent::Kind kind, NodeId id, std::string_view detail, Time until = Time(0));
   void stopped(NodeId id, bool in_time);
   void end_life(NodeId id, bool silent);
+  /// The node wants to be opened anew over its directory.
+  void reopen(LifeId life);
+  Member& make_member(NodeId id);
   [[nodiscard]] NodeId node_of(LifeId life) const;
   [[nodiscard]] Life* alive(LifeId life) const;
   [[nodiscard]] raft::Random chance_of(std::string_view name, LifeId life) const {
@@ -211,6 +216,8 @@ class World {
   Trace trace_;
   Network network_;
   std::map<NodeId, Member> members_;
+  std::vector<kv::Member> founders_;
+  raft::Random clocks_;
   std::map<LifeId, NodeId> lives_;             // that run
   std::vector<std::unique_ptr<Life>> ghosts_;  // whose node did not die in time
   LifeId last_life_ = 0;

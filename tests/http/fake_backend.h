@@ -27,6 +27,8 @@ class FakeBackend final : public Backend {
   std::vector<kv::Sample> samples;
   std::vector<std::string> backup_pieces;
   bool backup_breaks = false;      // after the last piece
+  kv::MemberPlan plan;
+  kv::MemberChange last_change;
   std::vector<std::string> calls;  // "put key", in the order in which they came
   kv::ReadOptions last_read;
   kv::WriteOptions last_write;
@@ -56,6 +58,20 @@ class FakeBackend final : public Backend {
   void scan(kv::ScanOptions options, kv::Callback<kv::ScanResult> done) override;
 
   void backup(kv::Callback<std::shared_ptr<kv::BackupStream>> done) override;
+  void change_members(kv::MemberChange change, kv::Callback<kv::MemberPlan> done) override {
+    last_change = change;
+    note("change");
+    finish<kv::MemberPlan>(std::move(done), [this] { return plan; });
+  }
+  void promote(std::uint64_t node, kv::Callback<kv::MemberPlan> done) override {
+    note("promote " + std::to_string(node));
+    finish<kv::MemberPlan>(std::move(done), [this] { return plan; });
+  }
+  void move_leader(std::uint32_t partition, std::uint64_t to,
+                   kv::Callback<std::uint64_t> done) override {
+    note("lead " + std::to_string(partition) + " " + std::to_string(to));
+    finish<std::uint64_t>(std::move(done), [to] { return to; });
+  }
 
   std::vector<std::string> not_ready_reasons() const override { return reasons; }
   kv::ClusterView cluster() const override { return cluster_view; }

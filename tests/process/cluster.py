@@ -60,8 +60,12 @@ class Node:
         self.process = None
         self._local = threading.local()
 
+    @property
+    def peer(self):
+        return f"127.0.0.1:{self.peer_port}"
+
     def command(self):
-        members = ",".join(f"{n.id}=127.0.0.1:{n.peer_port}" for n in self.cluster.nodes)
+        members = ",".join(f"{n.id}={n.peer}" for n in self.cluster.listed)
         return [os.path.join(BIN, "kvd"), "--id", str(self.id), "--data-dir", self.data_dir,
                 "--http", f"127.0.0.1:{self.http_port}", "--peer", f"127.0.0.1:{self.peer_port}",
                 "--cluster", members] + self.cluster.flags
@@ -136,6 +140,13 @@ class Node:
                 if "Sanitizer" in line and ("ERROR" in line or "WARNING" in line)
                 or "runtime error:" in line]
 
+    def reasons(self):
+        """Why it is not ready."""
+        try:
+            return self.ask("GET", "/readyz").json().get("reasons", [])
+        except OSError:
+            return []
+
     def log_tail(self):
         with open(self.log_path, errors="replace") as log:
             return "".join(log.readlines()[-15:])
@@ -149,6 +160,23 @@ class Cluster:
         self.nodes = []
         for i in range(size):
             self.nodes.append(Node(self, i + 1, ports[2 * i], ports[2 * i + 1]))
+        self.listed = list(self.nodes)  # in --cluster
+
+    def add_node(self):
+        """One more, started with the members that were there at first as its --cluster."""
+        http_port, peer_port = free_ports(2)
+        node = Node(self, len(self.nodes) + 1, http_port, peer_port)
+        self.nodes.append(node)
+        node.start()
+        return node
+
+    def kvctl(self, *arguments, node=None):
+        """Its exit status, stdout and stderr."""
+        node = node or next(n for n in self.nodes if n.process is not None)
+        ran = subprocess.run([os.path.join(BIN, "kvctl"), "--endpoints",
+                              f"http://127.0.0.1:{node.http_port}", *arguments],
+                             capture_output=True, text=True, timeout=120 * PATIENCE)
+        return ran.returncode, ran.stdout, ran.stderr
 
     def __enter__(self):
         self.start()

@@ -17,6 +17,18 @@ def free_port():
         return s.getsockname()[1]
 
 
+PLAN = {"failures_tolerated": 0, "bytes_to_ship": "1000", "partitions": [
+    {"id": "metadata", "voters_before": [1, 2], "voters_after": [1, 2], "learners_after": [],
+     "bytes_to_ship": "0", "phases": [{"phase": "now", "voters": [1, 2],
+                                       "failures_tolerated": 0}]},
+    {"id": 0, "voters_before": [1, 2], "voters_after": [1, 2, 4], "learners_after": [],
+     "bytes_to_ship": "1000", "phases": [
+         {"phase": "now", "voters": [1, 2], "failures_tolerated": 0},
+         {"phase": "joint", "voters": [1, 2, 4], "and_majority_of": [1, 2],
+          "failures_tolerated": -1},
+         {"phase": "done", "voters": [1, 2, 4], "failures_tolerated": 1}]}]}
+
+
 class Door:
     """One endpoint. `script` holds what the next requests meet, in order: a status with a problem,
     "close" (the request is received, no answer is given), or "silent" (nothing until stop())."""
@@ -85,6 +97,13 @@ class Door:
             self.list(handler, query)
         elif path == "/v1/kv":
             self.remove_prefix(handler, query)
+        elif path == "/v1/cluster/nodes" or path.endswith("/promote"):
+            dry = body and json.loads(body).get("dry_run", False)
+            self.json(handler, dict(PLAN, dry_run=dry, change=None if dry else "5"),
+                      200 if dry else 202)
+        elif path.startswith("/v1/cluster/partitions/"):
+            self.json(handler, {"partition": int(path.split("/")[4]),
+                                "leader": json.loads(body)["to"]})
         elif path == "/v1/cluster":
             self.json(handler, CLUSTER)
         elif path.startswith("/v1/ring/"):
@@ -162,8 +181,8 @@ class Door:
             body["committed"] = committed
         self.answer(handler, status, json.dumps(body).encode(), "application/problem+json")
 
-    def json(self, handler, value):
-        self.answer(handler, 200, json.dumps(value).encode(), "application/json")
+    def json(self, handler, value, status=200):
+        self.answer(handler, status, json.dumps(value).encode(), "application/json")
 
     def answer(self, handler, status, body, kind):
         handler.send_response(status)

@@ -188,6 +188,38 @@ class KvctlTest(DoorTest):
         self.assertEqual((status, out, err), (0, b"scan\n--reverse\n", ""))
         self.assertIn(b"bashcompinit", self.ok("completion", "zsh"))
 
+    def test_member_changes_are_sent_and_their_plan_is_shown(self):
+        out = self.ok("member", "add", "4=127.0.0.1:9004", "--dry-run").decode()
+        self.assertEqual(json.loads(self.door.requests[-1][3]),
+                         {"add": [{"id": 4, "peer": "127.0.0.1:9004"}], "dry_run": True})
+        self.assertRegex(out, r"0 +1,2 +1,2,4 +- +now 0, joint no quorum, done 1 +1000")
+        self.assertIn("dry run: nothing is changed", out)
+        self.assertIn("change 5", self.ok("member", "remove", "2", "3").decode())
+        self.assertEqual(json.loads(self.door.requests[-1][3]), {"remove": [2, 3]})
+        self.ok("member", "replace", "3", "6=h:1")
+        self.assertEqual(json.loads(self.door.requests[-1][3]),
+                         {"add": [{"id": 6, "peer": "h:1"}], "remove": [3]})
+        self.ok("member", "add", "5=h:2", "--learner")
+        self.assertTrue(json.loads(self.door.requests[-1][3])["add"][0]["learner"])
+        self.ok("member", "promote", "5")
+        self.assertEqual(self.door.requests[-1][1], "/v1/cluster/nodes/5/promote")
+        plan = json.loads(self.ok("member", "remove", "2", "--output", "json"))
+        self.assertEqual(plan["change"], "5")
+
+    def test_member_wrong_words_are_usage(self):
+        for words in (["add"], ["add", "4"], ["add", "x=h:1"], ["add", "0=h:1"], ["remove"],
+                      ["remove", "4294967296"], ["replace", "3"], ["promote"], ["what"]):
+            self.refused(2, "member", *words)
+        self.refused(2, "leader", "move", "x", "2")
+        self.refused(2, "leader", "stay", "0", "2")
+        self.assertEqual(self.door.requests, [])
+
+    def test_leader_move(self):
+        out = self.ok("leader", "move", "3", "2").decode()
+        self.assertEqual(out, "partition 3 is led by node 2\n")
+        self.door.script.append((409, "unchanged", False, "no"))
+        self.assertIn("unchanged", self.refused(1, "leader", "move", "3", "2"))
+
 
 if __name__ == "__main__":
     unittest.main()

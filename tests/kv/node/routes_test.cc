@@ -6,22 +6,26 @@
 namespace cairn::kv {
 namespace {
 
-Placement two_partitions() {
-  Placement placement;
-  placement.epoch = 4;
-  placement.hash.id = kHashXxh3;
-  placement.replicas = {{1, 2, 3}, {3, 4, 5}};
-  return placement;
+ClusterRecord two_partitions() {
+  ClusterRecord record;
+  record.epoch = 4;
+  record.cluster_id = 7;
+  record.replicas = 3;
+  for (NodeNumber id = 1; id <= 5; ++id)
+    record.nodes.push_back({id, id == 3 ? 2u : 0u, id, "", ClusterNode::State::kActive, false});
+  const raft::NodeId three = member_id(3, 2);
+  record.groups = {{{1, 2, three, 4, 5}, {}}, {{1, 2, three}, {}}, {{three, 4, 5}, {}}};
+  return record;
 }
 
 class RoutesTest : public ::testing::Test {
  protected:
-  Routes routes_{two_partitions(), {7, 3, 1, 2, 5, 4}};
+  RoutesTest() { routes_.update(two_partitions()); }
+  Routes routes_;
 };
 
 TEST_F(RoutesTest, Groups_OnePerPartition_AndTheMetadataGroup) {
   EXPECT_EQ(routes_.partitions(), 2u);
-  EXPECT_EQ(routes_.epoch(), 4u);
   EXPECT_TRUE(routes_.known(kMetadataGroup));
   EXPECT_TRUE(routes_.known(2));
   EXPECT_FALSE(routes_.known(3));
@@ -44,6 +48,15 @@ TEST_F(RoutesTest, Leads_OlderTerm_IsIgnored) {
   EXPECT_EQ(routes_.leader(1), 2u);
   routes_.leads(1, 6, 3);
   EXPECT_EQ(routes_.leader(1), 3u);
+}
+
+TEST_F(RoutesTest, NewRecord_KeepsWhoLeads) {
+  routes_.leads(1, 5, 2);
+  ClusterRecord record = two_partitions();
+  record.groups[1].voters = {1, 4, 5};
+  routes_.update(record);
+  EXPECT_EQ(routes_.members(1), (std::vector<raft::NodeId>{1, 4, 5}));
+  EXPECT_EQ(routes_.leader(1), 2u) << "it leads until its group is where it is wanted";
 }
 
 TEST_F(RoutesTest, Leads_Stranger_IsIgnored) {

@@ -74,48 +74,5 @@ TEST(SimFounding, AllCrash_WhileFounding_LeaveOneCluster) {
   }
 }
 
-TEST(SimFounding, WipedDirectory_Returns_IsRefusedByItsPeers) {
-  for (const std::uint64_t seed : seeds(5)) {
-    Story story(seed);
-    ASSERT_TRUE(story.up());
-    ASSERT_TRUE(story.put(1, "k", "v"));
-    story.world.crash(3, CrashKind::kPower);
-    story.world.wipe(3);
-    story.world.allow_failure(3);
-    if (!story.world.start(3)) continue;  // noticing at once is fine as well
-    story.world.run_for(seconds{10});
-    ASSERT_TRUE(story.world.running(3));
-    EXPECT_FALSE(story.world.node(3).not_ready_reasons().empty());
-    EXPECT_FALSE(story.finish(story.world.get(3, "k")));
-    for (const auto& group : story.world.node(3).groups()) {
-      EXPECT_FALSE(group.leads);
-      EXPECT_EQ(group.last, 0u) << "it must not be counted, nor fed as the member it was";
-    }
-    // The two others are a quorum still; with one more lost there is none.
-    EXPECT_TRUE(story.put(1, "k", "w"));
-    story.world.crash(2, CrashKind::kProcess);
-    story.world.run_for(seconds{2});
-    EXPECT_FALSE(story.finish(story.world.put(1, "k", "x")));
-  }
-}
-
-TEST(SimFounding, RolledBackDirectory_Returns_IsRefusedByItsPeers) {
-  for (const std::uint64_t seed : seeds(5)) {
-    Story story(seed);
-    ASSERT_TRUE(story.up());
-    ASSERT_TRUE(story.world.stop(3));
-    const auto image = story.world.disk(3).image();
-    ASSERT_TRUE(story.up());
-    ASSERT_TRUE(story.put(3, "k", "v"));
-    story.world.crash(3, CrashKind::kProcess);
-    story.world.disk(3).load(image);
-    story.world.allow_failure(3);
-    if (!story.world.start(3)) continue;
-    story.world.run_for(seconds{10});
-    EXPECT_FALSE(story.world.node(3).not_ready_reasons().empty());
-    EXPECT_TRUE(story.put(1, "k", "w"));
-  }
-}
-
 }  // namespace
 }  // namespace cairn::kv::sim

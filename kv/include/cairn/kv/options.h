@@ -29,7 +29,8 @@ struct Options {
   std::string data_dir{};
   /// This member's id. 0 with an empty `cluster`: a store of one node, without network (id 1).
   std::uint64_t node_id = 0;
-  /// "host:port" to listen on for peers. Required with `cluster`.
+  /// "host:port" to listen on for peers. Required with `cluster`. Without one: a store of one node
+  /// that others may be added to.
   std::string peer{};
   /// To found a cluster: its members, the same list on each, this one included. To join one that
   /// is: some or all of its members (with or without this one); it then waits until it is added

@@ -264,8 +264,8 @@ class BackupStream {
 
 class Store {
  public:
-  /// Opens or makes the store. Alone: returns when it serves. With `cluster`: returns once it
-  /// listens, before there is a leader; see wait_ready(). Errors: kConfiguration, kLocked,
+  /// Opens or makes the store. Alone: returns when it serves. With `peer`: returns once it listens,
+  /// before there is a leader; see wait_ready(). Errors: kConfiguration, kLocked,
   /// kAddressInUse, kCorrupt, kNewerFormat, kForeign, kIo.
   [[nodiscard]] static Result<Store> open(Options options);
   ~Store();  // stop()
