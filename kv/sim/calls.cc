@@ -106,8 +106,6 @@ CallPtr<ScanResult> World::scan(NodeId at, ScanOptions options) {
 }
 
 // For backups, which tests read by their handles.
-template CallPtr<std::uint64_t> World::call(NodeId,
-                                            std::function<void(Node&, Callback<std::uint64_t>)>);
 template CallPtr<std::optional<std::string>> World::call(
     NodeId, std::function<void(Node&, Callback<std::optional<std::string>>)>);
 
