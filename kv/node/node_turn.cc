@@ -67,9 +67,9 @@ void NodeImpl::beat() {
       if (peers_->up(peer, net::Channel::kControl))
         (void)peers_->send(peer, net::Channel::kControl, net::PeerMessage(here));
   }
-  for (const raft::NodeId peer : beats_.gone_silent(now(), options_.election_timeout))
+  for (const NodeNumber peer : beats_.gone_silent(now(), options_.election_timeout))
     for (auto& [group, r] : replicas_)
-      if (r->core().quiet()) r->unreachable(peer);
+      if (r->core().quiet() && member_of(peer) != raft::kNobody) r->unreachable(member_of(peer));
 }
 
 void NodeImpl::mark_dirty(Replica& replica) {
