@@ -6,7 +6,6 @@
 
 #include "kv/command/byte_reader.h"
 #include "kv/placement/hash.h"
-#include "kv/placement/placement.h"
 
 namespace cairn::kv {
 namespace {

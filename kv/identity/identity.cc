@@ -107,7 +107,8 @@ Result<void> Identity::load(bool& fresh) {
   if (peers->has_value() && !read_peers(**peers)) {
     return Error(Errc::kCorrupt, "peers: bad content");
   }
-  if (cluster->has_value() && !read_cluster(**cluster)) {
+  // Without the founding that follows it, a join was cut off: it begins again.
+  if (cluster->has_value() && founded() && !read_cluster(**cluster)) {
     return Error(Errc::kCorrupt, "cluster: bad content");
   }
   return {};
@@ -154,7 +155,7 @@ bool Identity::read_cluster(std::string_view payload) {
   const std::string_view bytes = in.bytes(in.number<std::uint32_t>());
   auto record = decode_cluster_record(bytes);
   // As with the peers: another incarnation's memory is not ours.
-  if (!in.done() || incarnation != incarnation_ || !record || !founded()) return false;
+  if (!in.done() || incarnation != incarnation_ || !record) return false;
   if (record->cluster_id != founding_.cluster_id) return false;
   cluster_ = std::move(*record);
   return true;
@@ -166,6 +167,21 @@ Result<void> Identity::record_cluster(const ClusterRecord& record, std::uint32_t
     return Error(Errc::kForeign, "the record of another cluster");
   }
   if (record.epoch <= cluster_.epoch) return {};
+  return write_cluster(record, generation);
+}
+
+Result<void> Identity::record_joining(const net::FoundingRecord& founding,
+                                      const ClusterRecord& record, std::uint32_t generation) {
+  if (!valid_founding_record(founding) || !valid_cluster_record(record) ||
+      founding.cluster_id != record.cluster_id) {
+    return Error(Errc::kBadRequest, "not the records of one cluster");
+  }
+  if (founded()) return Error(Errc::kForeign, "the directory belongs to a cluster already");
+  if (auto done = write_cluster(record, generation); !done) return done;
+  return write_identity(founding, boots_);
+}
+
+Result<void> Identity::write_cluster(const ClusterRecord& record, std::uint32_t generation) {
   const std::string bytes = encode_cluster_record(record);
   std::string payload;
   append_le(incarnation_, payload);

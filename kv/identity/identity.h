@@ -75,6 +75,10 @@ class Identity {
   /// Only of the own cluster and a later epoch (kBadRequest, kForeign; older: no-op).
   [[nodiscard]] Result<void> record_cluster(const ClusterRecord& record, std::uint32_t generation);
 
+  /// Both at once: after a crash the directory is founded with this record, or not at all.
+  [[nodiscard]] Result<void> record_joining(const net::FoundingRecord& founding,
+                                            const ClusterRecord& record, std::uint32_t generation);
+
   /// Newest triple of each peer. They are looked at by judge().
   [[nodiscard]] const std::map<std::uint64_t, PeerTriple>& peers() const { return peers_; }
   [[nodiscard]] Result<void> record_peer(std::uint64_t node, const PeerTriple& triple);
@@ -87,6 +91,7 @@ class Identity {
   [[nodiscard]] bool read_identity(std::string_view payload, std::uint64_t& node);
   [[nodiscard]] bool read_peers(std::string_view payload);
   [[nodiscard]] bool read_cluster(std::string_view payload);
+  [[nodiscard]] Result<void> write_cluster(const ClusterRecord& record, std::uint32_t generation);
   [[nodiscard]] Result<void> write_identity(const net::FoundingRecord& founding,
                                             const std::vector<net::BootNonce>& boots);
   [[nodiscard]] Result<void> write_peers(const std::map<std::uint64_t, PeerTriple>& peers);

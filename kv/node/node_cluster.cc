@@ -55,7 +55,8 @@ void NodeImpl::record_changed(const ClusterRecord& before) {
   const ClusterNode* me = record_.node(self_);
   if (me == nullptr && !std::exchange(removed_, true))
     log_line(LogLine::Level::kWarning, "this node was removed from the cluster");
-  if (me != nullptr && me->incarnation != identity_->incarnation()) {
+  if (me != nullptr && (me->incarnation != identity_->incarnation() || me->member() != member_)) {
+    removed_ = true;  // what it was
     come_back_anew(me->incarnation == 0 ? "it was removed and added again"
                                         : "another directory has taken its place");
     return;
@@ -84,7 +85,7 @@ void NodeImpl::update_peers() {
     facts.address = node.peer;
     peers_->add_peer(node.id, node.peer);
     const bool connected = peers_->up(node.id, net::Channel::kControl);
-    if (connected && node.incarnation != 0 && facts.incarnation != node.incarnation)
+    if (connected && facts.incarnation != node.incarnation)
       peers_->reset(node.id);  // what it says is another member's word
   }
   for (const auto& [node, facts] : peer_facts_)
@@ -132,7 +133,8 @@ void NodeImpl::ask_record(NodeNumber peer, std::uint64_t epoch) {
   if (epoch <= std::max(have, learning_) || facts.asked) return;
   facts.asked = try_request(peer, net::Channel::kControl, RequestKind::kRecord, {},
                             now() + kAskTimeout, [this, peer](std::optional<RpcReply> reply) {
-                              peer_facts_[peer].asked = false;
+                              const auto known = peer_facts_.find(peer);
+                              if (known != peer_facts_.end()) known->second.asked = false;
                               if (!reply) return;
                               if (const auto* record = std::get_if<AdminReply>(&*reply))
                                 heard_record(record->body);
@@ -233,6 +235,7 @@ bool NodeImpl::reached_everywhere() const {
 /// What the metadata leader does by itself: new nodes are met, changes that are done are closed.
 void NodeImpl::tend_record() {
   look_at_record();
+  if (state_record_.epoch > record_.epoch) learn_record(state_record_);  // a full disk delayed it
   if (leading_metadata() == nullptr || proposing_record_ || state_record_.epoch == 0) return;
   const auto propose = [this](const ClusterRecord& next) {
     propose_record(next, [](const Result<std::uint64_t>&) {});  // tried again if need be
@@ -244,6 +247,8 @@ void NodeImpl::tend_record() {
   }
   for (const ClusterNode& node : state_record_.nodes) {
     if (node.incarnation != 0 || !peers_ || !peers_->up(node.id, net::Channel::kControl)) continue;
+    // The connection may be one of its earlier life, before it was removed.
+    if (peer_facts_[node.id].founded) continue;
     const auto next = with_met(state_record_, node.id, peer_facts_[node.id].incarnation);
     if (next) propose(*next);
     return;

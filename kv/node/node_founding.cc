@@ -152,6 +152,7 @@ void NodeImpl::on_up(raft::NodeId peer, net::Channel channel, const net::Hello& 
   facts.http = hello.http;
   facts.refused = false;
   facts.incarnation = hello.incarnation;
+  facts.founded = hello.founding.cluster_id != 0;
   facts.asked = false;
   wiped_by_.erase(peer);
   refused_as_.reset();

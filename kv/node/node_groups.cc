@@ -10,7 +10,7 @@
 namespace cairn::kv {
 
 void NodeImpl::create_wanted() {
-  if (state_ != State::kServing || fenced_ || failed_ || !is_member(member_)) return;
+  if (state_ != State::kServing || fenced_ || failed_ || removed_ || !is_member(member_)) return;
   for (raft::GroupId group = 0; group < record_.groups.size(); ++group) {
     if (!record_.wants(group, member_) || replica(group) != nullptr) continue;
     if (creating_.count(group) == 0 && retiring_.count(group) == 0) create_replica(group);

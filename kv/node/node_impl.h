@@ -292,6 +292,7 @@ class NodeImpl final : public Node,
     bool refused = false;
     std::uint64_t incarnation = 0;   // of the directory that is connected, or was last
     std::uint64_t record_epoch = 0;  // that it said it has
+    bool founded = false;            // so was that directory when it said hello
     bool asked = false;              // for its record; the answer is under way
   };
 

@@ -47,8 +47,7 @@ void NodeImpl::join_by(const ClusterRecord& record) {
   founding_under_way_ = true;
   change_identity(
       [founding = joining_, record, generation = me->generation](Identity& identity) {
-        auto done = identity.record_founding(founding);
-        return done ? identity.record_cluster(record, generation) : done;
+        return identity.record_joining(founding, record, generation);
       },
       [this](const Result<void>& recorded) { founded(recorded); });
 }

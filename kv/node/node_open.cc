@@ -91,7 +91,7 @@ Result<void> NodeImpl::open_data() {
   const ClusterNode* me = record_.node(self_);
   const bool mine = me != nullptr && me->incarnation == identity_->incarnation();
   member_ = mine ? me->member() : member_id(self_, identity_->generation());
-  removed_ = me == nullptr;
+  removed_ = !mine;  // it has no place, or another directory has
   std::string detail;
   if (auto opened = open_engine(&detail); !opened) return opened;
   if (auto opened = open_log(&detail); !opened) return opened;
@@ -164,7 +164,7 @@ Result<void> NodeImpl::create_group(raft::GroupId group, const wal::RecoveredGro
     // Without a log only promises may be left, of a replica that went.
     const auto known = raft::decode_configuration(log->config);
     if (known) config = *known;
-  } else if (record_.epoch == 1 && record_.wants(group, member_)) {
+  } else if (record_.epoch == 1 && !removed_ && record_.wants(group, member_)) {
     for (const NodeNumber node : routes_.members(group)) config.voters.push_back(node);
     std::sort(config.voters.begin(), config.voters.end());
     if (routes_.members(group).front() == self_) first_campaign_due_.insert(group);
@@ -309,6 +309,8 @@ Result<void> NodeImpl::start() {
 }
 
 void NodeImpl::begin_serving() {
+  if (removed_ && record_.node(self_) != nullptr)
+    come_back_anew("another directory has taken its place");
   look_at_record();
   campaign_first();
   std::vector<raft::GroupId> half_retired;

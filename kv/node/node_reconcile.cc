@@ -100,7 +100,9 @@ bool NodeImpl::caught_up(raft::GroupId group, const raft::Status& status,
     if (peer == status.peers.end()) return false;
     // Who votes already need not be up: the change itself asks for a majority.
     if (in(status.config.voters, member)) return true;
-    return peer->recently_active && peer->state == raft::PeerStatus::State::kReplicate &&
+    // A group without work is quiet: nobody is heard, and everybody holds everything.
+    return (peer->recently_active || status.quiet) &&
+           peer->state == raft::PeerStatus::State::kReplicate &&
            peer->match + kLagMax >= status.commit;
   };
   const bool all = std::all_of(wanted.voters.begin(), wanted.voters.end(), holds) &&

@@ -82,7 +82,7 @@ void NodeImpl::beat() {
   }
   for (const NodeNumber peer : beats_.gone_silent(now(), options_.election_timeout))
     for (auto& [group, r] : replicas_)
-      if (r->core().quiet()) r->unreachable(member_of(peer));
+      if (r->core().quiet() && member_of(peer) != raft::kNobody) r->unreachable(member_of(peer));
 }
 
 void NodeImpl::mark_dirty(Replica& replica) {

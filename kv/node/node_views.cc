@@ -129,8 +129,8 @@ NodeView NodeImpl::node_view(NodeNumber id) const {
   if (known != nullptr) {
     view.membership = membership_name(known->state);
     view.learner = known->learner;
-  } else if (id == self_) {
-    view.membership = removed_ ? "removed" : "";
+  } else if (record_.epoch != 0) {
+    view.membership = "removed";
   }
   if (id == self_) {
     view.http = options_.http;

@@ -5,7 +5,6 @@
 #include <stdexcept>
 
 #include "kv/command/byte_reader.h"
-#include "kv/placement/placement.h"
 #include "kv/placement/ring.h"
 
 namespace cairn::kv {

@@ -16,6 +16,7 @@
 namespace cairn::kv {
 
 inline constexpr std::size_t kNodesMax = 256;
+inline constexpr std::uint32_t kReplicasMax = 7;
 inline constexpr std::size_t kNodeAddressBytesMax = 255;
 inline constexpr std::size_t kClusterRecordBytesMax = 1u << 20;
 /// The metadata group lives on the first so many nodes by id.

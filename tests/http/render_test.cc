@@ -81,16 +81,23 @@ TEST(Render, Cluster_HasTheContractsMembers) {
   kv::ClusterView view;
   view.cluster_id = "00ff00ff00ff00ff";
   view.node = 2;
-  view.nodes = {{1, "127.0.0.1:8001", "127.0.0.1:9001", "up"}, {2, "", "", "self"}};
-  kv::PartitionView led{0, 2, 3, 4, 5, {{2, 6, "leader"}}};
+  view.nodes = {{1, "127.0.0.1:8001", "127.0.0.1:9001", "up", "active", false},
+                {2, "", "", "self", "joining", true}};
+  view.epoch = 4;
+  view.change_under_way = true;
+  kv::PartitionView led{0, 2, 3, 4, 5, {{2, 6, "leader", "voter"}}, true, {2, 1}};
   kv::PartitionView alone{1, 0, 1, 0, 0, {}};
   view.partitions = {led, alone};
   EXPECT_EQ(parse(render_cluster(view)), parse(R"({"cluster_id":"00ff00ff00ff00ff","node":2,
-    "nodes":[{"id":1,"http":"127.0.0.1:8001","peer":"127.0.0.1:9001","state":"up"},
-             {"id":2,"http":"","peer":"","state":"self"}],
+    "nodes":[{"id":1,"http":"127.0.0.1:8001","peer":"127.0.0.1:9001","state":"up",
+              "membership":"active","learner":false},
+             {"id":2,"http":"","peer":"","state":"self","membership":"joining","learner":true}],
+    "epoch":"4","change_under_way":true,
     "partitions":[{"id":0,"leader":2,"term":"3","commit":"4","applied":"5",
-                   "replicas":[{"node":2,"match":"6","state":"leader"}]},
-                  {"id":1,"leader":null,"term":"1","commit":"0","applied":"0","replicas":[]}]})"));
+                   "replicas":[{"node":2,"match":"6","state":"leader","role":"voter"}],
+                   "joint":true,"wanted":[2,1]},
+                  {"id":1,"leader":null,"term":"1","commit":"0","applied":"0","replicas":[],
+                   "joint":false,"wanted":[]}]})"));
   EXPECT_EQ(parse(render_ring("a", {7, 0, {1, 3}})),
             parse(R"({"key":"a","partition":7,"leader":null,"nodes":[1,3]})"));
   EXPECT_EQ(parse(render_not_ready({"no \"leader\""})),

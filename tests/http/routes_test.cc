@@ -14,9 +14,15 @@ TEST(Router, Paths_FindTheirRoute) {
   EXPECT_EQ(route("/v1/ring/x/y").endpoint, Endpoint::kRing);
   EXPECT_EQ(route("/v1/cluster").endpoint, Endpoint::kCluster);
   EXPECT_EQ(route("/metrics").endpoint, Endpoint::kMetrics);
+  EXPECT_EQ(route("/v1/cluster/nodes").endpoint, Endpoint::kNodes);
+  EXPECT_EQ(route("/v1/cluster/nodes/7/promote").endpoint, Endpoint::kPromote);
+  EXPECT_EQ(route("/v1/cluster/nodes/7/promote").key, "7");
+  EXPECT_EQ(route("/v1/cluster/partitions/3/leader").endpoint, Endpoint::kLeader);
   for (const char* none :
        {"/", "", "/v1", "/v1/kvx", "/v1/kv%2Fa", "/V1/kv/a", "//v1/kv/a", "/health/", "/v1/txn",
-        "/v1/watch", "/v1/leases", "/v1/ring", "/v1/cluster/nodes"}) {
+        "/v1/watch", "/v1/leases", "/v1/ring", "/v1/cluster/nodes/", "/v1/cluster/nodes/1",
+        "/v1/cluster/nodes/1/2/promote", "/v1/cluster/nodes//promote",
+        "/v1/cluster/partitions/leader"}) {
     EXPECT_EQ(route(none).endpoint, Endpoint::kNone) << none;
   }
 }

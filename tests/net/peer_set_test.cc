@@ -213,6 +213,30 @@ TEST_F(PeerSet_, Reset_ByEitherSide_ExchangesHellosAnew) {
   }
 }
 
+TEST_F(PeerSet_, RemovedPeer_IsAStrangerUntilItIsAddedAgain) {
+  add(1), add(2);
+  start_all();
+  run(100);
+  ASSERT_TRUE(up(1, 2));
+  node(1).peers.remove_peer(2);
+  EXPECT_FALSE(node(1).peers.up(2, Channel::kControl));
+  EXPECT_FALSE(node(1).peers.send(2, Channel::kControl, PeerMessage(Gossip{})));
+  run(5000);
+  EXPECT_FALSE(up(1, 2)) << "nobody dials it any more";
+  EXPECT_EQ(node(1).events.count("down 2 control"), 1u);
+  node(1).peers.add_peer(2, address_of(2));
+  run(1000);
+  EXPECT_TRUE(up(1, 2));
+  // The other way round the dialler hears what it is.
+  node(2).peers.remove_peer(1);
+  run(2000);
+  EXPECT_FALSE(up(1, 2));
+  EXPECT_GE(node(1).events.count("refused 2 3"), 1u) << "unknown node";
+  node(2).peers.add_peer(1, address_of(1));
+  run(2000);
+  EXPECT_TRUE(up(1, 2));
+}
+
 TEST_F(PeerSet_, AddressCorrected_IsDialledAtOnce) {
   add(1, 1);
   node(1).peers.add_peer(2, "nowhere:1");

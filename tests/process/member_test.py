@@ -146,6 +146,31 @@ class Members(unittest.TestCase):
             self.assertEqual(read_all(back), {"old": "1", "new": "2"})
             self.assertTrue(os.path.isdir(os.path.join(back.data_dir, "set-aside-1", "wal")))
 
+    def test_CopiedDirectory_WhileTheOriginalRuns_IsRefusedAndSaysSo(self):
+        with Cluster() as cluster:
+            original = cluster.nodes[0]
+            self.assertEqual(original.stop(), 0)
+            copy = processes.Node(cluster, 1, *processes.free_ports(2))
+            copy.data_dir = original.data_dir + ".copy"
+            copy.log_path = original.log_path + ".copy"
+            shutil.copytree(original.data_dir, copy.data_dir)
+            original.start()
+            cluster.wait_ready()
+            self.assertEqual(original.put("k", b"1").status, 200)
+            copy.start()
+            try:
+                wait_until(lambda: any("another directory of node 1 is connected" in r
+                                       for r in copy.reasons()), 20,
+                           f"the copy says why it is refused: {copy.reasons()}")
+                self.assertEqual(cluster.nodes[1].put("k", b"2").status, 200)
+                self.assertEqual(original.get("k").json()["value"], "2")
+                self.assertTrue(original.ready())
+                self.assertEqual(copy.stop(), 0)
+            finally:
+                if copy.process is not None:
+                    copy.process.kill()
+                    copy.process.wait()
+
     def test_TwoWipedOfThree_FoundNothing_AndSaySo(self):
         with Cluster() as cluster:
             self.assertEqual(cluster.nodes[0].put("k", b"v").status, 200)

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "kv/identity/founding_record.h"
+#include "kv/identity/quarantine.h"
 #include "kv/placement/hash.h"
 #include "wal/memory_file_system.h"
 
@@ -296,6 +297,78 @@ TEST_F(Identity_Crash, AtEveryChangeOfTheDisk_NothingPromisedIsLost) {
     if (HasFailure()) return;
   }
   EXPECT_GT(kth, 30u) << "the life has that many changes";
+}
+
+TEST_F(Identity_Directory, ClusterRecord_IsKept_OnlyNewerOnes) {
+  Identity me = started();
+  const auto founding = record_with(me.incarnation());
+  ClusterRecord record = first_cluster_record(founding);
+  record.epoch = 4;
+  EXPECT_EQ(me.record_cluster(record, 0).error().code, Errc::kForeign) << "not founded yet";
+  ASSERT_TRUE(me.record_founding(founding));
+  ASSERT_TRUE(me.record_cluster(record, 3));
+  cut_power();
+  Identity again = started();
+  EXPECT_EQ(again.cluster(), record);
+  EXPECT_EQ(again.generation(), 3u);
+  ClusterRecord older = record;
+  older.epoch = 3;
+  ASSERT_TRUE(again.record_cluster(older, 0));
+  EXPECT_EQ(again.cluster().epoch, 4u);
+  ClusterRecord foreign = record;
+  foreign.epoch = 9;
+  foreign.cluster_id += 1;
+  EXPECT_EQ(again.record_cluster(foreign, 0).error().code, Errc::kForeign);
+}
+
+TEST_F(Identity_Directory, Join_CutAtEachChange_IsWholeOrNotAtAll) {
+  for (std::uint64_t kth = 1; kth < 60; ++kth) {
+    disk_.load({});
+    Identity me = started();
+    const auto founding = record_with(12'345);  // another incarnation's: this one comes back
+    ClusterRecord record = first_cluster_record(founding);
+    record.epoch = 5;
+    disk_.fail_changes(kth, EIO);
+    const bool done = me.record_joining(founding, record, 5).has_value();
+    cut_power(kth);
+    disk_.clear_faults();
+    const Identity again = started();
+    EXPECT_EQ(again.founded(), again.cluster().epoch == 5) << kth;
+    if (done) {
+      EXPECT_TRUE(again.founded());
+      break;
+    }
+  }
+}
+
+TEST_F(Identity_Directory, SetAside_MovesAllOfIt_AndANewLifeBegins) {
+  Identity me = started();
+  ASSERT_TRUE(me.record_founding(record_with(me.incarnation())));
+  ASSERT_TRUE(disk_.create_directories(kDir + "/wal"));
+  EXPECT_EQ(set_aside_if_marked(disk_, kDir).value(), "") << "nobody asked for it";
+  ASSERT_TRUE(mark_for_setting_aside(disk_, kDir));
+  EXPECT_EQ(set_aside_if_marked(disk_, kDir).value(), kDir + "/set-aside-1");
+  EXPECT_TRUE(disk_.exists(kDir + "/set-aside-1/wal").value());
+  const Identity fresh = started();
+  EXPECT_NE(fresh.incarnation(), me.incarnation());
+  EXPECT_FALSE(fresh.founded());
+  ASSERT_TRUE(mark_for_setting_aside(disk_, kDir));
+  EXPECT_EQ(set_aside_if_marked(disk_, kDir).value(), kDir + "/set-aside-2");
+}
+
+TEST_F(Identity_Directory, SetAside_CutAtEachChange_EndsInANewLifeOrStaysMarked) {
+  for (std::uint64_t kth = 1; kth < 40; ++kth) {
+    disk_.load({});
+    const std::uint64_t before = started().incarnation();
+    ASSERT_TRUE(mark_for_setting_aside(disk_, kDir));
+    disk_.fail_changes(kth, EIO);
+    const bool done = set_aside_if_marked(disk_, kDir).has_value();
+    cut_power(kth);
+    disk_.clear_faults();
+    ASSERT_TRUE(set_aside_if_marked(disk_, kDir)) << "goes on after the crash, " << kth;
+    EXPECT_NE(started().incarnation(), before) << kth;
+    if (done) break;
+  }
 }
 
 }  // namespace
