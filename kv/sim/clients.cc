@@ -53,7 +53,7 @@ void Clients::begin() {
   for (int i = 0; i < kPrefixKeys; ++i) find_group(kPrefix + std::to_string(i + 1));
   for (int i = 0; i < kFreshKeys; ++i) find_group("fresh-" + std::to_string(i));
   find_group(kPrefix);
-  for (std::size_t i = 0; i < clients_.size(); ++i) next(i);
+  for (std::size_t i = 0; i < clients_.size(); ++i) next(i, false);
 }
 
 void Clients::find_group(const std::string& key) {
@@ -85,9 +85,10 @@ NodeId Clients::pick_node(raft::Random& random) const {
   return nodes_[random.next() % nodes_.size()];
 }
 
-void Clients::next(std::size_t client) {
+void Clients::next(std::size_t client, bool failed) {
   Client& c = clients_[client];
-  const auto pause = c.random.between(10, static_cast<std::uint64_t>(plan_.think.count()));
+  auto pause = c.random.between(10, static_cast<std::uint64_t>(plan_.think.count()));
+  if (failed) pause += c.random.between(1'000, 60'000);  // as the error advises
   world_.at(world_.now() + Time(static_cast<std::int64_t>(pause)), [this, client] {
     if (!stopped_) act(client);
   });
@@ -242,7 +243,7 @@ void Clients::ended(std::size_t client, const SeenPtr& seen, const std::optional
   const auto number = numbers_.find(seen.get());
   tell(*seen, number->second, clients_[client].at, false, error ? name(error->code) : "");
   numbers_.erase(number);
-  next(client);
+  next(client, error && error->code != Errc::kRevisionMismatch);
 }
 
 void Clients::tell(const Seen& seen, std::uint64_t call, NodeId at, bool begin,

@@ -70,7 +70,7 @@ class Clients {
   using SeenPtr = std::shared_ptr<Seen>;
 
   void find_group(const std::string& key);
-  void next(std::size_t client);
+  void next(std::size_t client, bool failed);
   void act(std::size_t client);
   SeenPtr begin_call(std::size_t client, Seen::Kind kind, std::string key);
   void read(std::size_t client, const SeenPtr& seen, bool eventual);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kv/sim/durable_log.h"
+#include "raft/describe.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -33,6 +34,20 @@ bool same_answer(const Answer& a, const Answer& b) {
 
 std::string where(raft::GroupId group, raft::Index index) {
   return "group " + std::to_string(group) + ", index " + std::to_string(index);
+}
+
+// A quorum holds a majority of each list; two meet for sure if a list of one and a list of the
+// other have no two majorities apart.
+bool quorums_meet(const raft::Configuration& a, const raft::Configuration& b) {
+  for (const auto* one : {&a.voters, &a.voters_outgoing}) {
+    for (const auto* other : {&b.voters, &b.voters_outgoing}) {
+      if (one->empty() || other->empty()) continue;
+      std::set<NodeId> both(one->begin(), one->end());
+      both.insert(other->begin(), other->end());
+      if (one->size() / 2 + 1 + other->size() / 2 + 1 > both.size()) return true;
+    }
+  }
+  return false;
 }
 
 raft::Index Ledger::commit(raft::GroupId group) const {
@@ -206,6 +221,7 @@ void Ledger::on_committed(const EntriesCommitted& event) {
     commit = std::max(commit, entry.index);
     if (entry.index == log.size() + 1) {
       log.push_back({entry, std::nullopt});
+      if (entry.kind == raft::EntryKind::kConfig) configuration(event.group, entry);
     } else if (entry.index > log.size()) {
       fail("COMMITTED-LOG: " + at + " follows " + std::to_string(log.size()));
       return;
@@ -215,6 +231,20 @@ void Ledger::on_committed(const EntriesCommitted& event) {
            std::to_string(known.term) + ", this one is of term " + std::to_string(entry.term));
     }
   }
+}
+
+void Ledger::configuration(raft::GroupId group, const raft::Entry& entry) {
+  const auto config = entry.data ? raft::decode_configuration(*entry.data) : std::nullopt;
+  if (!config) return fail("CONFIGURATION: " + where(group, entry.index) + " does not decode");
+  const auto before = configurations_.find(group);
+  if (before != configurations_.end()) {
+    ++counts_.configurations;
+    if (!quorums_meet(before->second, *config)) {
+      fail("CONFIGURATION: " + where(group, entry.index) + ": " + raft::describe(*config) +
+           " has a quorum apart from one of its predecessor, " + raft::describe(before->second));
+    }
+  }
+  configurations_[group] = *config;
 }
 
 void Ledger::on_applied(const EntriesApplied& event) {

@@ -49,7 +49,7 @@ class Ledger final : public Observer {
   /// How often each oracle had something to judge.
   struct Counts {
     std::uint64_t leaders = 0, votes = 0, acks = 0, audits = 0, entries_sent = 0, committed = 0,
-                  answers = 0, digests = 0, snapshots = 0;
+                  answers = 0, digests = 0, snapshots = 0, configurations = 0;
   };
   [[nodiscard]] const Counts& counts() const { return counts_; }
 
@@ -72,6 +72,7 @@ class Ledger final : public Observer {
   void ack(NodeId node, raft::GroupId group, raft::Term term, raft::Index index);
   void entries(raft::GroupId group, const raft::AppendRequest& append);
   void leader(const GroupEvent& event);
+  void configuration(raft::GroupId group, const raft::Entry& entry);
   /// The node's promises against what its disk would hold after a power cut in this moment.
   void audit(NodeId node);
 
@@ -85,10 +86,14 @@ class Ledger final : public Observer {
   /// Highest commit index that a member showed while it was in this term.
   std::map<std::pair<raft::GroupId, raft::Term>, raft::Index> commit_in_term_;
   std::map<raft::GroupId, std::vector<CommittedEntry>> committed_;
+  std::map<raft::GroupId, raft::Configuration> configurations_;   // the last one that was committed
   std::map<std::pair<LifeId, raft::GroupId>, raft::Index> next_;  // to be applied
   std::map<std::pair<raft::GroupId, raft::Index>, std::pair<std::string, NodeId>> digests_;
   Counts counts_;
 };
+
+/// Does every quorum of one meet every quorum of the other?
+[[nodiscard]] bool quorums_meet(const raft::Configuration& a, const raft::Configuration& b);
 
 [[nodiscard]] std::string where(raft::GroupId group, raft::Index index);
 

@@ -296,6 +296,7 @@ class Run {
     probes["oracle-acks"] = c.acks;
     probes["oracle-entries"] = c.committed;
     probes["snapshots-installed"] = c.snapshots;
+    probes["configurations-committed"] = c.configurations;
     const Network::Counters& n = world_.network().counters();
     probes["frames"] = n.frames;
     probes["frames-corrupted"] = n.corrupted;

@@ -1,5 +1,8 @@
 #include "tools/sim/campaign.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
@@ -11,6 +14,10 @@ namespace cairn::sim_tool {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+double seconds_of(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+}
 
 class Campaign {
  public:
@@ -49,6 +56,8 @@ class Campaign {
     ++done_;
     ended_ = Clock::now();
     events_ += outcome.events;
+    raft::Random mixed(outcome.request.seed ^ outcome.trace_hash);
+    traces_ ^= mixed.next();
     virtual_seconds_ += outcome.virtual_seconds;
     for (const auto& [name, times] : outcome.faults) add(faults_[name], times);
     for (const auto& [name, times] : outcome.probes) {
@@ -88,9 +97,15 @@ class Campaign {
       std::printf("%-32s %8llu %12llu\n", name.c_str(), static_cast<unsigned long long>(r.seeds),
                   static_cast<unsigned long long>(r.times));
     }
-    std::printf("%.0f virtual seconds in %.1f: %.0f times real time; %.0f events/s\n",
-                virtual_seconds_, seconds(), virtual_seconds_ / std::max(1e-3, seconds()),
-                static_cast<double>(events_) / std::max(1e-3, seconds()));
+    rusage used{};
+    (void)getrusage(RUSAGE_CHILDREN, &used);
+    const double cpu = std::max(1e-3, seconds_of(used.ru_utime) + seconds_of(used.ru_stime));
+    std::printf("%.0f virtual seconds in %.1f: %.0f times real time\n", virtual_seconds_, seconds(),
+                virtual_seconds_ / std::max(1e-3, seconds()));
+    std::printf("per second of processor time: %.1f seeds, %.0f virtual seconds, %.0f events\n",
+                static_cast<double>(done_) / cpu, virtual_seconds_ / cpu,
+                static_cast<double>(events_) / cpu);
+    std::printf("all traces together: %016llx\n", static_cast<unsigned long long>(traces_));
   }
 
   void shrunk(const Outcome& failing) {
@@ -105,6 +120,7 @@ class Campaign {
   Processes processes_;
   Clock::time_point begun_, told_, ended_;
   std::uint64_t of_ = 0, done_ = 0, events_ = 0;
+  std::uint64_t traces_ = 0;  // whatever the order in which they end
   std::size_t failed_ = 0;
   double virtual_seconds_ = 0;
   std::map<std::string, Reached> faults_, probes_;

@@ -217,6 +217,32 @@ TEST_F(SimLedger, TermOrCommitThatGoesBack_IsSeen) {
   EXPECT_THAT(failures(), Contains(HasSubstr("COMMIT")));
 }
 
+TEST_F(SimLedger, QuorumsOfConfigurations_MeetOrDoNot) {
+  using raft::Configuration;
+  EXPECT_TRUE(
+      quorums_meet(Configuration{{1, 2, 3}, {}, {}}, Configuration{{2, 3, 4}, {1, 2, 3}, {}}));
+  EXPECT_TRUE(
+      quorums_meet(Configuration{{2, 3, 4}, {1, 2, 3}, {}}, Configuration{{2, 3, 4}, {}, {}}));
+  EXPECT_TRUE(quorums_meet(Configuration{{1, 2, 3}, {}, {}}, Configuration{{1, 2, 3, 4}, {}, {}}));
+  EXPECT_FALSE(quorums_meet(Configuration{{1, 2, 3}, {}, {}}, Configuration{{2, 3, 4}, {}, {}}));
+  EXPECT_FALSE(quorums_meet(Configuration{{1}, {}, {}}, Configuration{{2}, {}, {}}));
+}
+
+TEST_F(SimLedger, JumpToAnotherQuorum_IsSeen) {
+  const auto configures = [&](raft::Index index, const raft::Configuration& config) {
+    const std::vector<raft::Entry> entries{
+        {index, 1, raft::EntryKind::kConfig,
+         std::make_shared<const std::string>(raft::encode_configuration(config))}};
+    ledger_.on_committed({Time(1), 1, 100, 1, entries});
+  };
+  configures(1, {{1, 2, 3}, {}, {}});
+  configures(2, {{3, 4, 5}, {1, 2, 3}, {}});
+  configures(3, {{3, 4, 5}, {}, {}});
+  EXPECT_THAT(failures(), IsEmpty());
+  configures(4, {{1, 2, 5}, {}, {}});
+  EXPECT_THAT(failures(), Contains(HasSubstr("CONFIGURATION")));
+}
+
 TEST_F(SimLedger, DifferentAnswersToOneEntry_AreSeen) {
   commits(1, 1, 1, "x");
   ApplyResult result{1, 1, 1, Answer{}};
