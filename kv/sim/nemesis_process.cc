@@ -95,7 +95,7 @@ void Nemesis::start_later(NodeId node, Time after) {
 }
 
 void Nemesis::start(NodeId node) {
-  if (world_.running(node) || dead_.contains(node)) return;
+  if (world_.running(node) || dead_.contains(node) || off_.contains(node)) return;
   world_.allow_failure(node, disk_troubled(node) || damaged_.contains(node));
   const auto started = world_.start(node);
   if (started) return;
