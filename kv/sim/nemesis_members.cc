@@ -3,6 +3,7 @@
 // own business.
 #include <algorithm>
 
+#include "kv/placement/member.h"
 #include "kv/sim/nemesis.h"
 
 namespace cairn::kv::sim {
@@ -137,8 +138,10 @@ void Nemesis::watch_members() {
     bool back = false;
     if (world_.running(id)) {
       const auto groups = world_.node(id).groups();
-      back = std::any_of(groups.begin(), groups.end(),
-                         [was = before](const auto& g) { return g.member != was; });
+      back = std::any_of(groups.begin(), groups.end(), [was = before](const auto& g) {
+        // An earlier life's directory may have taken its place.
+        return generation_of(g.member) > generation_of(was);
+      });
     }
     if (back) ++returned_;
     at = back ? lost_.erase(at) : std::next(at);
