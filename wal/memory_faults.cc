@@ -161,7 +161,7 @@ MemoryFileSystem::Image MemoryFileSystem::durable_image(const std::string& direc
   return image;
 }
 
-void MemoryFileSystem::load(const Image& image) {
+void MemoryFileSystem::load(Image image) {
   const std::lock_guard lock(mutex_);
   root_ = std::make_shared<Node>();
   root_->is_directory = true;
@@ -177,9 +177,9 @@ void MemoryFileSystem::load(const Image& image) {
     node->is_directory = true;
     put(path, node);
   }
-  for (const auto& [path, bytes] : image.files) {
+  for (auto& [path, bytes] : image.files) {
     const auto node = std::make_shared<Node>();
-    node->live = bytes;
+    node->live = std::move(bytes);
     put(path, node);
   }
   root_->settle();

@@ -125,7 +125,7 @@ class MemoryFileSystem final : public FileSystem {
   /// Of this directory and what is below it alone.
   Image durable_image(const std::string& directory) const;
   /// Replaces the whole disk, durably; handles die.
-  void load(const Image& image);
+  void load(Image image);
 
  private:
   struct Node;

@@ -53,6 +53,8 @@ class Clients {
   [[nodiscard]] bool idle() const { return stopped_ && under_way_ == 0; }
   /// Only these are asked from now on.
   void prefer(std::vector<NodeId> nodes) { nodes_ = std::move(nodes); }
+  /// This one, too.
+  void also(NodeId node) { nodes_.push_back(node); }
 
   [[nodiscard]] const std::vector<std::shared_ptr<Seen>>& seen() const { return seen_; }
   [[nodiscard]] std::uint64_t succeeded() const { return succeeded_; }

@@ -61,6 +61,10 @@ constexpr std::array kInfos{
     FaultInfo{Fault::kMisdirectedWrite, "disk-misdirected-write", true},
     FaultInfo{Fault::kRolledBack, "disk-rolled-back", true},
     FaultInfo{Fault::kWiped, "disk-wiped", true},
+    FaultInfo{Fault::kMemberAdd, "member-add", false},
+    FaultInfo{Fault::kMemberRemove, "member-remove", false},
+    FaultInfo{Fault::kMemberReplace, "member-replace", false},
+    FaultInfo{Fault::kLeaderMove, "leader-move", false},
 };
 
 constexpr bool in_order() {

@@ -67,6 +67,11 @@ enum class Fault {
   kMisdirectedWrite,
   kRolledBack,
   kWiped,
+  // People who change the cluster. New kinds come last: each has a stream of chance by its number.
+  kMemberAdd,
+  kMemberRemove,
+  kMemberReplace,
+  kLeaderMove,
   kCount_,
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kv/placement/member.h"
 #include "kv/sim/durable_log.h"
 #include "raft/describe.h"
 
@@ -12,14 +13,27 @@ namespace cairn::kv::sim {
 
 namespace {
 
-/// Each look at a disk costs as much as a hundred events.
-constexpr std::uint64_t kVotesAudited = 24;
+/// Each look at a disk costs as much as a hundred events: every vote is worth it, of acks a sample.
 constexpr std::uint64_t kAcksPerAudit = 48;
 
 std::uint64_t hash_of(const raft::Entry& entry) {
   const auto kind = static_cast<std::uint64_t>(entry.kind);
   const std::string_view bytes = entry.data ? std::string_view(*entry.data) : std::string_view();
   return XXH3_64bits_withSeed(bytes.data(), bytes.size(), kind);
+}
+
+bool names(const raft::Configuration& config, raft::NodeId member) {
+  for (const auto* list : {&config.voters, &config.voters_outgoing, &config.learners}) {
+    if (std::find(list->begin(), list->end(), member) != list->end()) return true;
+  }
+  return false;
+}
+
+/// Of a node that came back as another one: "node 3.2".
+std::string of_member(raft::NodeId member) {
+  std::string text = "node " + std::to_string(node_of(member));
+  if (generation_of(member) != 0) text += "." + std::to_string(generation_of(member));
+  return text;
 }
 
 std::string of_node(NodeId node) {
@@ -56,7 +70,9 @@ raft::Index Ledger::commit(raft::GroupId group) const {
 }
 
 void Ledger::on_node(const NodeEvent& event) {
-  if (event.kind == NodeEvent::Kind::kStarted) audit(event.node);
+  if (event.kind != NodeEvent::Kind::kStarted || !is_sound_(event.node)) return;
+  const auto groups = world_.node(event.node).groups();
+  if (!groups.empty()) audit(event.node, groups.front().member);
 }
 
 // --- what members are ----------------------------------------------------------------------------
@@ -112,27 +128,40 @@ void Ledger::leader(const GroupEvent& event) {
 
 // --- what members say ----------------------------------------------------------------------------
 
+/// Frames name nodes; what they promise is the promise of the members that they are in this life.
+raft::NodeId Ledger::member_of(const FrameSent& event) {
+  const auto [at, first] = members_.emplace(event.life, event.from);
+  if (first && world_.running(event.from)) {
+    const auto groups = world_.node(event.from).groups();
+    if (!groups.empty()) at->second = groups.front().member;
+  }
+  return at->second;
+}
+
 void Ledger::on_sent(const FrameSent& event) {
   for (const net::GroupMessage& m : event.messages) {
     const raft::Message& message = m.message;
+    const raft::NodeId member = member_of(event);
     if (const auto* reply = std::get_if<raft::VoteReply>(&message.body)) {
-      if (reply->granted && !reply->pre_vote) vote(event.from, event.to, m.group, message.term);
+      if (reply->granted && !reply->pre_vote)
+        vote(event.from, member, event.to, m.group, message.term);
     } else if (const auto* request = std::get_if<raft::VoteRequest>(&message.body)) {
-      if (!request->pre_vote) vote(event.from, event.from, m.group, message.term);
+      if (!request->pre_vote) vote(event.from, member, event.from, m.group, message.term);
     } else if (const auto* append = std::get_if<raft::AppendRequest>(&message.body)) {
       entries(m.group, *append);
     } else if (const auto* acked = std::get_if<raft::AppendReply>(&message.body)) {
-      if (!acked->rejected) ack(event.from, m.group, message.term, acked->index);
+      if (!acked->rejected) ack(event.from, member, m.group, message.term, acked->index);
     }
   }
 }
 
-void Ledger::vote(NodeId voter, NodeId candidate, raft::GroupId group, raft::Term term) {
+void Ledger::vote(NodeId node, raft::NodeId voter, NodeId candidate, raft::GroupId group,
+                  raft::Term term) {
   ++counts_.votes;
   const auto [at, first] = votes_.emplace(std::tuple(group, term, voter), candidate);
   if (!first) {
     if (at->second != candidate) {
-      fail("ONE-VOTE: " + of_node(voter) + ", group " + std::to_string(group) + ", term " +
+      fail("ONE-VOTE: " + of_member(voter) + ", group " + std::to_string(group) + ", term " +
            std::to_string(term) + ": for " + std::to_string(at->second) + " and for " +
            std::to_string(candidate));
     }
@@ -143,18 +172,19 @@ void Ledger::vote(NodeId voter, NodeId candidate, raft::GroupId group, raft::Ter
     promise.vote_term = term;
     promise.vote = candidate;
   }
-  if (counts_.votes <= kVotesAudited || counts_.votes % 8 == 0) audit(voter);
+  audit(node, voter);
 }
 
-void Ledger::ack(NodeId node, raft::GroupId group, raft::Term term, raft::Index index) {
-  Promise& promise = promises_[node][group];
+void Ledger::ack(NodeId node, raft::NodeId member, raft::GroupId group, raft::Term term,
+                 raft::Index index) {
+  Promise& promise = promises_[member][group];
   if (term > promise.ack_term) {
     promise.ack_term = term;
     promise.ack_index = index;
   } else if (term == promise.ack_term) {
     promise.ack_index = std::max(promise.ack_index, index);
   }
-  if (++counts_.acks % kAcksPerAudit == 0) audit(node);
+  if (++counts_.acks % kAcksPerAudit == 0) audit(node, member);
 }
 
 void Ledger::entries(raft::GroupId group, const raft::AppendRequest& append) {
@@ -171,9 +201,9 @@ void Ledger::entries(raft::GroupId group, const raft::AppendRequest& append) {
   }
 }
 
-void Ledger::audit(NodeId node) {
+void Ledger::audit(NodeId node, raft::NodeId member) {
   if (!is_sound_(node) || !world_.running(node)) return;
-  const auto promises = promises_.find(node);
+  const auto promises = promises_.find(member);
   if (promises == promises_.end()) return;
   ++counts_.audits;
   const DurableLog log = read_durable_log(world_, node);
@@ -183,7 +213,9 @@ void Ledger::audit(NodeId node) {
     return;
   }
   for (const auto& [group, promise] : promises->second) {
-    const std::string who = of_node(node) + ", group " + std::to_string(group);
+    const std::string who = of_member(member) + ", group " + std::to_string(group);
+    const raft::Configuration* config = configuration(group);
+    if (config && !names(*config, member)) continue;  // it may go, and its log with it
     const auto at = log.groups.find(group);
     const wal::RecoveredGroup found = at == log.groups.end() ? wal::RecoveredGroup{} : at->second;
     const raft::Term term = found.hard_state.term;
@@ -191,9 +223,10 @@ void Ledger::audit(NodeId node) {
       fail("DURABLE-TERM: " + who + " spoke in term " +
            std::to_string(std::max(promise.vote_term, promise.ack_term)) + ", durable is " +
            std::to_string(term));
-    } else if (term == promise.vote_term && found.hard_state.vote != promise.vote) {
+    } else if (term == promise.vote_term && node_of(found.hard_state.vote) != promise.vote) {
       fail("DURABLE-VOTE: " + who + ", term " + std::to_string(term) + " voted for " +
-           std::to_string(promise.vote) + ", durable is " + std::to_string(found.hard_state.vote));
+           std::to_string(promise.vote) + ", durable is " +
+           std::to_string(node_of(found.hard_state.vote)));
     }
     if (term == promise.ack_term && found.last_index < promise.ack_index) {
       fail("DURABLE-ACK: " + who + ", term " + std::to_string(term) + " acknowledged " +
@@ -243,8 +276,17 @@ void Ledger::configuration(raft::GroupId group, const raft::Entry& entry) {
       fail("CONFIGURATION: " + where(group, entry.index) + ": " + raft::describe(*config) +
            " has a quorum apart from one of its predecessor, " + raft::describe(before->second));
     }
+    forget_promises(group, before->second);
   }
+  forget_promises(group, *config);
   configurations_[group] = *config;
+}
+
+/// Who is no member drops its log; if it comes again it begins anew.
+void Ledger::forget_promises(raft::GroupId group, const raft::Configuration& config) {
+  for (auto& [member, promises] : promises_) {
+    if (!names(config, member)) promises.erase(group);
+  }
 }
 
 void Ledger::on_applied(const EntriesApplied& event) {

@@ -35,6 +35,11 @@ class Ledger final : public Observer {
   void on_applied(const EntriesApplied& event) override;
   void on_installed(const SnapshotInstalled& event) override;
 
+  /// Who a group's voters are before its first change.
+  void founded(raft::GroupId group, raft::Configuration config) {
+    configurations_[group] = std::move(config);
+  }
+
   /// Compares digests of all nodes that have applied the same index. Now and then: it reads
   /// everything.
   void compare_digests();
@@ -46,6 +51,12 @@ class Ledger final : public Observer {
     return committed_;
   }
 
+  /// The last one that was committed; null: none is known.
+  [[nodiscard]] const raft::Configuration* configuration(raft::GroupId group) const {
+    const auto at = configurations_.find(group);
+    return at == configurations_.end() ? nullptr : &at->second;
+  }
+
   /// How often each oracle had something to judge.
   struct Counts {
     std::uint64_t leaders = 0, votes = 0, acks = 0, audits = 0, entries_sent = 0, committed = 0,
@@ -54,7 +65,7 @@ class Ledger final : public Observer {
   [[nodiscard]] const Counts& counts() const { return counts_; }
 
  private:
-  /// What a node has said about a group and must find on its disk ever after.
+  /// What a member has said about a group and must find on its disk ever after.
   struct Promise {
     raft::Term vote_term = 0;
     NodeId vote = 0;
@@ -68,19 +79,24 @@ class Ledger final : public Observer {
   using EntryKey = std::tuple<raft::GroupId, raft::Index, raft::Term>;
 
   void fail(const std::string& what) { world_.fail(what); }
-  void vote(NodeId voter, NodeId candidate, raft::GroupId group, raft::Term term);
-  void ack(NodeId node, raft::GroupId group, raft::Term term, raft::Index index);
+  void vote(NodeId node, raft::NodeId voter, NodeId candidate, raft::GroupId group,
+            raft::Term term);
+  void ack(NodeId node, raft::NodeId member, raft::GroupId group, raft::Term term,
+           raft::Index index);
+  [[nodiscard]] raft::NodeId member_of(const FrameSent& event);
   void entries(raft::GroupId group, const raft::AppendRequest& append);
   void leader(const GroupEvent& event);
   void configuration(raft::GroupId group, const raft::Entry& entry);
   /// The node's promises against what its disk would hold after a power cut in this moment.
-  void audit(NodeId node);
+  void audit(NodeId node, raft::NodeId member);
+  void forget_promises(raft::GroupId group, const raft::Configuration& config);
 
   World& world_;
   std::function<bool(NodeId)> is_sound_;
   std::map<std::pair<raft::GroupId, raft::Term>, std::pair<NodeId, LifeId>> leaders_;
-  std::map<std::tuple<raft::GroupId, raft::Term, NodeId>, NodeId> votes_;
-  std::map<NodeId, std::map<raft::GroupId, Promise>> promises_;
+  std::map<std::tuple<raft::GroupId, raft::Term, raft::NodeId>, NodeId> votes_;  // member -> node
+  std::map<raft::NodeId, std::map<raft::GroupId, Promise>> promises_;            // by member
+  std::map<LifeId, raft::NodeId> members_;  // as which a life speaks
   std::map<EntryKey, SentEntry> sent_;
   std::map<raft::GroupId, raft::Index> commit_;
   /// Highest commit index that a member showed while it was in this term.

@@ -30,9 +30,12 @@ void Nemesis::begin() {
   for (const auto& [fault, s] : streams_) {
     if (fault != Fault::kClockEdge) schedule(fault);
   }
-  for (const auto& [fault, s] : streams_) {
-    if (damages(fault)) return keep_images();
-  }
+  const auto any = [this](const std::function<bool(Fault)>& of) {
+    return std::any_of(streams_.begin(), streams_.end(),
+                       [&](const auto& s) { return of(s.first); });
+  };
+  if (any(damages)) keep_images();
+  if (any([](Fault f) { return damages(f) || f >= Fault::kMemberAdd; })) watch_members();
 }
 
 void Nemesis::make_sure() {
@@ -60,7 +63,8 @@ bool Nemesis::strike(Fault fault, raft::Random& random) {
   if (fault <= Fault::kFlapping) return strike_links(fault, random);
   if (fault <= Fault::kSlowNode) return strike_process(fault, random);
   if (fault <= Fault::kClockEdge) return strike_clock(fault, random);
-  return strike_disk(fault, random);
+  if (fault <= Fault::kWiped) return strike_disk(fault, random);
+  return strike_members(fault, random);
 }
 
 NodeId Nemesis::victim(raft::Random& random) const {
@@ -123,7 +127,7 @@ void Nemesis::heal(const std::set<NodeId>& core) {
 
     world_.slow_down(id, World::Part::kAll, 1);
     world_.set_clock_rate(id, 0);
-    if (!world_.running(id) && !dead_.contains(id)) start(id);
+    if (!world_.running(id)) start(id);
   }
 }
 

@@ -1,12 +1,13 @@
 // Carries a plan's faults out: each kind at its own seeded moments, on victims of its own choosing,
 // undone after a while. It also does an operator's work: what died is started again, what was
-// fenced is restarted.
+// fenced is restarted, and who the members are changes.
 //
 // Fairness (who may be hurt how): only the nodes that the plan names are ever damaged, and only
 // where damage can be found: bytes that later syncs have followed, directories of an earlier boot
 // that every peer can contradict. See README.md.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -15,6 +16,7 @@
 
 #include "kv/sim/observer.h"
 #include "kv/sim/plan.h"
+#include "kv/sim/roster.h"
 #include "kv/sim/world.h"
 
 namespace cairn::kv::sim {
@@ -43,6 +45,18 @@ class Nemesis final : public Observer {
   [[nodiscard]] const std::set<NodeId>& damaged() const { return damaged_; }
   /// Nodes that the running faults keep from serving, for as long as they last.
   [[nodiscard]] bool is_dead(NodeId node) const { return dead_.contains(node); }
+  /// Its disk tells the truth: it is not damaged, and not that of a member that was.
+  [[nodiscard]] bool is_sound(NodeId node) const {
+    return !damaged_.contains(node) && !lost_.contains(node);
+  }
+  /// It was removed, and switched off for good.
+  [[nodiscard]] bool is_off(NodeId node) const { return off_.contains(node); }
+  /// Nobody joins, leaves or comes back, and nobody has asked for it.
+  [[nodiscard]] bool members_settled();
+  /// Nodes that lost their directories and came back as other members.
+  [[nodiscard]] std::uint64_t returned() const { return returned_; }
+  /// Hears of each node that is added to the world.
+  void on_newcomer(std::function<void(NodeId)> hear) { on_newcomer_ = std::move(hear); }
 
   void on_node(const NodeEvent& event) override;
   void on_ended(const FrameEnded& event) override;
@@ -98,7 +112,18 @@ class Nemesis final : public Observer {
   bool damage(Fault fault, raft::Random& random);
   bool rot(NodeId node, Fault fault, raft::Random& random);
   bool lose_directory(NodeId node, Fault fault, raft::Random& random);
+  void roll_back_soon(NodeId node, int looks);
+  [[nodiscard]] bool all_know(LifeId life, NodeId node);
   void keep_images();
+
+  // nemesis_members.cc
+  [[nodiscard]] bool strike_members(Fault fault, raft::Random& random);
+  [[nodiscard]] std::size_t fewest_members() const;
+  NodeId newcomer(const Roster& roster);
+  void ask_for(MemberChange change, int attempts, std::uint64_t seed);
+  void ask_again(MemberChange change, int attempts, raft::Random& random);
+  bool move_leader(const Roster& roster, raft::Random& random);
+  void watch_members();
 
   World& world_;
   const Plan& plan_;
@@ -112,6 +137,13 @@ class Nemesis final : public Observer {
   std::map<NodeId, int> disk_troubles_;  // reasons why a call of theirs may fail just now
   std::set<NodeId> starting_;            // start_later is under way
   std::set<NodeId> stopping_;
+  std::map<NodeId, raft::NodeId> lost_;  // lost their directories; the members that they were
+  std::uint64_t returned_ = 0;
+  std::set<NodeId> removed_;     // somebody has asked for it
+  std::set<NodeId> departures_;  // of these, who went for sure
+  std::set<NodeId> off_;
+  bool change_asked_ = false;  // and not known to be taken
+  std::function<void(NodeId)> on_newcomer_;
 
   /// What a disk held earlier, for stale and rolled-back ones.
   struct OldImage {

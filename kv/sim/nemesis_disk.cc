@@ -14,6 +14,8 @@ constexpr std::size_t kSector = wal::MemoryFileSystem::kSectorBytes;
 /// Whole batches lie between two moments so many syncs apart.
 constexpr std::uint64_t kSyncsApart = 4;
 constexpr Time kImageEvery{300'000};
+constexpr Time kLookAgain{200'000};
+constexpr int kLooks = 20;
 
 bool is_zero(std::string_view bytes) {
   return bytes.find_first_not_of('\0') == std::string_view::npos;
@@ -89,7 +91,7 @@ bool Nemesis::fail_calls(Fault fault, NodeId node, raft::Random& random) {
 void Nemesis::keep_images() {
   if (ended_) return;
   for (const NodeId id : plan_.may_be_damaged) {
-    if (damaged_.contains(id)) continue;
+    if (!is_sound(id)) continue;
     const std::uint64_t syncs = world_.disk(id).calls(DiskCall::kSync);
     OldImage& recent = recent_[id];
     const LifeId life = world_.life_of(id);
@@ -154,19 +156,43 @@ bool Nemesis::rot(NodeId node, Fault fault, raft::Random& random) {
 }
 
 bool Nemesis::lose_directory(NodeId node, Fault fault, raft::Random& random) {
-  if (!world_.running(node) || damaged_.contains(node)) return false;
-  const LifeId life = world_.life_of(node);
-  // Only if every other node knows this boot: else nobody could tell.
-  if (heard_[life].size() + 1 < world_.nodes()) return false;
-  const auto old = before_boot_.find(node);
-  if (fault == Fault::kRolledBack && old == before_boot_.end()) return false;
+  if (!world_.running(node) || !is_sound(node)) return false;
   const CrashKind kind = chance(random, 500) ? CrashKind::kProcess : CrashKind::kPower;
-  damaged_.insert(node);
+  if (fault == Fault::kRolledBack && !before_boot_.contains(node)) {
+    // A copy is made and the node restarted; soon afterwards the copy takes the directory's place.
+    before_boot_[node] = {world_.disk(node).image(), 0, world_.life_of(node)};
+    world_.crash(node, CrashKind::kProcess);
+    roll_back_soon(node, kLooks);
+    return true;
+  }
+  // Only if every other node knows this boot: else nobody could tell.
+  if (!all_know(world_.life_of(node), node)) return false;
+  const auto groups = world_.node(node).groups();
+  if (groups.empty()) return false;
+  lost_[node] = groups.front().member;
+  for (auto& [life, heard] : heard_) heard.erase(node);  // it forgets whom it knew
   told(fault, node, {});
   world_.crash(node, kind);
   world_.disk(node).load(fault == Fault::kWiped ? wal::MemoryFileSystem::Image{}
-                                                : old->second.image);
+                                                : before_boot_.at(node).image);
   return true;
+}
+
+void Nemesis::roll_back_soon(NodeId node, int looks) {
+  world_.at(world_.now() + kLookAgain, [this, node, looks] {
+    if (ended_ || looks == 0 || dead_.contains(node)) return;
+    raft::Random random = stream(plan_.request.seed, "roll-back", world_.events());
+    if (!lose_directory(node, Fault::kRolledBack, random)) roll_back_soon(node, looks - 1);
+  });
+}
+
+/// All members but the node itself have heard of this boot of it.
+bool Nemesis::all_know(LifeId life, NodeId node) {
+  const std::set<NodeId>& heard = heard_[life];
+  const Roster roster = newest_roster(world_);
+  return roster.nodes.contains(node) &&
+         std::all_of(roster.nodes.begin(), roster.nodes.end(),
+                     [&](NodeId id) { return id == node || heard.contains(id); });
 }
 
 }  // namespace cairn::kv::sim

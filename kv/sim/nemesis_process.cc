@@ -95,8 +95,12 @@ void Nemesis::start_later(NodeId node, Time after) {
 }
 
 void Nemesis::start(NodeId node) {
-  if (world_.running(node) || dead_.contains(node)) return;
+  if (world_.running(node) || dead_.contains(node) || off_.contains(node)) return;
   world_.allow_failure(node, disk_troubled(node) || damaged_.contains(node));
+  // An operator's list of members is kept up to date: without it, a directory that is empty would
+  // ask those alone who founded the cluster, and they may have gone.
+  const Roster roster = newest_roster(world_);
+  if (roster.epoch > 1) world_.list_members(node, roster.nodes);
   const auto started = world_.start(node);
   if (started) return;
   const Error& error = started.error();

@@ -1,5 +1,8 @@
 // What a world's oracles and tests see of the nodes.
 
+#include <algorithm>
+
+#include "kv/placement/member.h"
 #include "kv/sim/life.h"
 #include "kv/sim/world.h"
 
@@ -31,9 +34,15 @@ void World::watch_groups(NodeId id) {
   Life* life = members_.at(id).life.get();
   if (!life || !life->node) return;
   life->node->glance(glances_);
+  if (life->seen.size() > glances_.size()) {  // a replica that went may begin anew
+    std::erase_if(life->seen, [this](const auto& seen) {
+      return std::none_of(glances_.begin(), glances_.end(),
+                          [&](const Node::GroupGlance& g) { return g.group == seen.first; });
+    });
+  }
   for (const Node::GroupGlance& g : glances_) {
     GroupEvent::State& seen = life->seen[g.group];
-    const GroupEvent::State state{g.role, g.term, g.leader, g.commit, g.applied, g.last};
+    const GroupEvent::State state{g.role, g.term, node_of(g.leader), g.commit, g.applied, g.last};
     if (seen == state) continue;
     const GroupEvent event{now(), id, life->id, g.group, seen, state};
     seen = state;

@@ -94,7 +94,8 @@ class Draw {
   void take(const FaultInfo& info, Time mean) {
     if (plan_.request.faults && !plan_.request.faults->contains(info.fault)) return;
     if (info.damages && plan_.may_be_damaged.empty()) return;
-    if (plan_.nodes == 1 && info.fault < Fault::kKill) return;  // no network
+    const bool network = info.fault < Fault::kKill || info.fault >= Fault::kMemberAdd;
+    if (plan_.nodes == 1 && network) return;  // there is none
     plan_.faults[info.fault] = mean;
   }
 

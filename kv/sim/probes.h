@@ -12,6 +12,35 @@ namespace cairn::kv::sim {
 
 class Probes final : public Observer {
  public:
+  /// All are there from the beginning: what a run does not reach is told, too.
+  Probes() {
+    static constexpr const char* kNames[] = {"node-started",
+                                             "node-refused",
+                                             "node-stopped",
+                                             "node-crashed",
+                                             "node-paused",
+                                             "node-fenced",
+                                             "leader-elected",
+                                             "pre-vote-begun",
+                                             "election-begun",
+                                             "leader-stepped-down",
+                                             "election-lost",
+                                             "log-truncated",
+                                             "applied-by-leaps",
+                                             "append-rejected",
+                                             "leadership-handed-over",
+                                             "follower-read",
+                                             "vote-refused",
+                                             "frames-dropped",
+                                             "calls-ok",
+                                             "calls-mismatch",
+                                             "calls-no",
+                                             "calls-unknown",
+                                             "answers-replayed",
+                                             "joint-committed",
+                                             "learner-committed"};
+    for (const char* name : kNames) counts_[name] = 0;
+  }
   void on_node(const NodeEvent& event) override {
     static constexpr const char* kNames[] = {"node-started", "node-refused", "node-stopped",
                                              "node-crashed", "node-paused",  "node-fenced"};
@@ -42,6 +71,15 @@ class Probes final : public Observer {
       } else if (const auto* vote = std::get_if<raft::VoteReply>(&m.message.body)) {
         if (!vote->granted) ++counts_["vote-refused"];
       }
+    }
+  }
+  void on_committed(const EntriesCommitted& event) override {
+    for (const raft::Entry& entry : event.entries) {
+      if (entry.kind != raft::EntryKind::kConfig || !entry.data) continue;
+      const auto config = raft::decode_configuration(*entry.data);
+      if (!config) continue;
+      if (!config->voters_outgoing.empty()) ++counts_["joint-committed"];
+      if (!config->learners.empty()) ++counts_["learner-committed"];
     }
   }
   void on_ended(const FrameEnded& event) override {

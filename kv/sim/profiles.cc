@@ -74,6 +74,16 @@ std::vector<Profile> general() {
                            {kSlowSync, kDiskHang, kDiskFull, kSyncFailsDropped, kSyncFailsKept,
                             kWriteFails, kReadFails, kOpenFails, kBitRot, kLostWrite, kStaleWrite,
                             kMisdirectedWrite, kRolledBack, kWiped, kPowerCut})));
+  Profile membership = of_any_size(
+      directed("membership", "nodes are added, removed, replaced and lost, leaders moved",
+               {kMemberAdd, kMemberRemove, kMemberReplace, kLeaderMove, kKill, kPowerCut, kIsolate,
+                kCutOneWay, kPause, kWiped, kRolledBack}));
+  membership.small = false;
+  membership.length_min = Time(4'000'000);
+  membership.length_max = Time(20'000'000);
+  membership.fault_every_min = Time(300'000);
+  membership.fault_every_max = Time(2'500'000);
+  all.push_back(membership);
   return all;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <stdexcept>
 
+#include "kv/placement/member.h"
 #include "kv/sim/clients.h"
 #include "kv/sim/ledger.h"
 #include "kv/sim/nemesis.h"
@@ -55,13 +56,14 @@ class Run {
       : plan_(plan),
         world_(world_options(plan)),
         nemesis_(world_, plan),
-        ledger_(world_, [this](NodeId id) { return !nemesis_.damaged().contains(id); }),
+        ledger_(world_, [this](NodeId id) { return nemesis_.is_sound(id); }),
         clients_(world_, plan, [this](raft::GroupId group) { return ledger_.commit(group); }) {
     // Oracles first: what they say stands in the watchers' pictures at its moment.
     for (Observer* o : std::initializer_list<Observer*>{&ledger_, &nemesis_, &probes_}) {
       world_.observe(o);
     }
     for (Observer* o : watchers) world_.observe(o);
+    nemesis_.on_newcomer([this](NodeId id) { clients_.also(id); });
   }
 
   RunResult all() {
@@ -84,7 +86,10 @@ class Run {
       world_.fail("LIVENESS: the cluster was not founded and ready within 30 s: " + reasons());
     }
     for (NodeId id = 1; id <= plan_.nodes && go_on(); ++id) {
-      for (const auto& group : world_.node(id).groups()) members_[group.group].insert(id);
+      for (const auto& group : world_.node(id).groups()) founders_[group.group].insert(id);
+    }
+    for (const auto& [group, ids] : founders_) {
+      ledger_.founded(group, {{ids.begin(), ids.end()}, {}, {}});
     }
     return go_on();
   }
@@ -101,26 +106,33 @@ class Run {
 
   // --- the liveness phase
 
-  /// All nodes but the damaged ones, or a majority of every group's replicas.
+  /// All nodes but the damaged ones, or, while nobody comes or goes, a majority of every group's
+  /// voters.
   void choose_core() {
     raft::Random random = world_.random("core");
-    for (NodeId id = 1; id <= plan_.nodes; ++id) {
-      if (!nemesis_.damaged().contains(id)) core_.insert(id);
+    for (NodeId id = 1; id <= world_.nodes(); ++id) {
+      if (!nemesis_.damaged().contains(id) && !nemesis_.is_off(id)) core_.insert(id);
     }
-    if (!plan_.heal_core_only) return;
-    for (std::uint64_t tries = 2 * plan_.nodes; tries > 0; --tries) {
-      const NodeId one = random.between(1, plan_.nodes);
+    if (!plan_.heal_core_only || !nemesis_.members_settled()) return;
+    core_only_ = true;
+    for (std::uint64_t tries = 2 * world_.nodes(); tries > 0; --tries) {
+      const NodeId one = random.between(1, world_.nodes());
       if (core_.erase(one) == 1 && !has_majorities()) core_.insert(one);
     }
   }
 
   /// Of every group.
   [[nodiscard]] bool has_majorities() const {
-    return std::all_of(members_.begin(), members_.end(), [this](const auto& group) {
-      const auto alive = std::count_if(group.second.begin(), group.second.end(),
-                                       [this](NodeId id) { return core_.contains(id); });
-      return static_cast<std::size_t>(alive) * 2 > group.second.size();
+    return std::all_of(founders_.begin(), founders_.end(), [this](const auto& group) {
+      const raft::Configuration& config = *ledger_.configuration(group.first);
+      return has_majority(config.voters) && has_majority(config.voters_outgoing);
     });
+  }
+  [[nodiscard]] bool has_majority(const std::vector<raft::NodeId>& voters) const {
+    const auto alive = std::count_if(voters.begin(), voters.end(), [this](raft::NodeId voter) {
+      return core_.contains(node_of(voter));
+    });
+    return voters.empty() || static_cast<std::size_t>(alive) * 2 > voters.size();
   }
 
   void liveness() {
@@ -128,7 +140,7 @@ class Run {
     choose_core();
     nemesis_.heal(core_);
     // Where a node outside leads by the grace of a part of the core, the rest may not hear it.
-    if (plan_.heal_core_only) must_converge_ = nemesis_.break_for_good(core_);
+    if (core_only_) must_converge_ = nemesis_.break_for_good(core_);
     clients_.prefer({core_.begin(), core_.end()});
     for (std::uint32_t p = 1; p <= plan_.partitions && go_on(); ++p) serve(p);
     for (int i = 0; i < 50 && clients_.succeeded() < kSucceededMin; ++i) world_.run_for(seconds{1});
@@ -175,24 +187,32 @@ class Run {
       return;
     }
     const Time deadline = world_.now() + kConvergesWithin;
-    while (!converged() && world_.now() < deadline && go_on()) world_.run_for(milliseconds{200});
-    if (go_on() && !converged()) {
+    while (!done() && world_.now() < deadline && go_on()) world_.run_for(milliseconds{200});
+    if (go_on() && converged() && !members_stand()) {
+      world_.fail("MEMBERS: a change of members has not ended after " +
+                  std::to_string(kConvergesWithin.count() / 1000) +
+                  " ms: " + newest_roster(world_).describe() + ";" + reasons());
+    } else if (go_on() && !converged()) {
       world_.fail("LIVENESS: the majority's states differ after " +
                   std::to_string(kConvergesWithin.count() / 1000) + " ms: " + states() + reasons());
     }
     ledger_.compare_digests();
   }
 
+  bool done() { return converged() && members_stand(); }
+
   /// Every member of the core has applied all of every group, and says the same of it.
   bool converged() {
+    const Roster roster = newest_roster(world_);
     std::map<raft::GroupId, raft::Index> applied;
     for (const NodeId id : core_) {
+      if (!roster.nodes.contains(id)) continue;
       if (!world_.running(id)) return false;
       const auto groups = world_.node(id).groups();
-      for (const auto& [group, ids] : members_) {
+      for (raft::GroupId group = 1; group <= roster.wanted.size(); ++group) {
         const bool has = std::any_of(groups.begin(), groups.end(),
-                                     [g = group](const auto& status) { return status.group == g; });
-        if (ids.contains(id) && !has) return false;
+                                     [group](const auto& status) { return status.group == group; });
+        if (roster.wanted[group - 1].contains(id) && !has) return false;
       }
       for (const Node::GroupStatus& g : groups) {
         const auto [at, first] = applied.emplace(g.group, g.applied);
@@ -202,9 +222,39 @@ class Run {
     return true;
   }
 
+  /// Where all members are whole and connected: no change is under way any more, everybody knows
+  /// it, who lost its directory is back, and who was removed leads nothing.
+  bool members_stand() {
+    const Roster roster = newest_roster(world_);
+    if (core_only_ ||
+        !std::includes(core_.begin(), core_.end(), roster.nodes.begin(), roster.nodes.end())) {
+      return true;
+    }
+    if (!roster.settled) return false;
+    for (const NodeId id : core_) {
+      if (!world_.running(id)) continue;
+      const Node& node = world_.node(id);
+      const auto groups = node.groups();
+      if (!roster.nodes.contains(id)) {
+        if (std::any_of(groups.begin(), groups.end(), [](const auto& g) { return g.serves; }))
+          return false;
+        continue;
+      }
+      const ClusterView view = node.cluster();
+      if (view.epoch != roster.epoch || !node.not_ready_reasons().empty()) return false;
+      for (const PartitionView& p : view.partitions)
+        if (p.joint) return false;
+      for (const auto& g : groups) {  // what is wanted elsewhere has been dropped here
+        if (g.group > 0 && !roster.wanted[g.group - 1].contains(id)) return false;
+      }
+    }
+    members_stood_ = true;
+    return true;
+  }
+
   std::string reasons() {
     std::string all;
-    for (NodeId id = 1; id <= plan_.nodes; ++id) {
+    for (NodeId id = 1; id <= world_.nodes(); ++id) {
       all += " node " + std::to_string(id);
       all += core_.empty() || core_.contains(id) ? ":" : " (not of the majority):";
       if (!world_.running(id)) {
@@ -296,6 +346,8 @@ class Run {
     probes["oracle-acks"] = c.acks;
     probes["oracle-entries"] = c.committed;
     probes["snapshots-installed"] = c.snapshots;
+    probes["members-settled-at-the-end"] = members_stood_ ? 1 : 0;
+    probes["directory-lost-and-back"] = nemesis_.returned();
     probes["configurations-committed"] = c.configurations;
     const Network::Counters& n = world_.network().counters();
     probes["frames"] = n.frames;
@@ -318,9 +370,11 @@ class Run {
   Nemesis nemesis_;
   Ledger ledger_;
   Clients clients_;
-  std::map<raft::GroupId, std::set<NodeId>> members_;
+  std::map<raft::GroupId, std::set<NodeId>> founders_;
   std::set<NodeId> core_;
+  bool core_only_ = false;
   bool must_converge_ = true;
+  bool members_stood_ = false;
 };
 
 }  // namespace

@@ -54,6 +54,12 @@ NodeId World::add_node() {
   return id;
 }
 
+void World::list_members(NodeId id, const std::set<NodeId>& members) {
+  std::vector<kv::Member>& listed = members_.at(id).options.cluster;
+  listed.clear();
+  for (const NodeId member : members) listed.push_back({member, address_of(member)});
+}
+
 void World::reopen(LifeId life) {
   Life* const alive_now = alive(life);
   if (alive_now == nullptr) return;

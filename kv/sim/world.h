@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -75,6 +76,8 @@ class World {
   void start_all();  // a refused start is a failure of the world
   /// One more machine, that no founder knows: it waits to be added to the cluster. Its id.
   NodeId add_node();
+  /// Whom its options list as members, from its next start on.
+  void list_members(NodeId id, const std::set<NodeId>& members);
   [[nodiscard]] bool running(NodeId id) const;
   [[nodiscard]] std::vector<NodeId> running() const;
   [[nodiscard]] std::size_t nodes() const { return members_.size(); }

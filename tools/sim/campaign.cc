@@ -61,7 +61,8 @@ class Campaign {
     virtual_seconds_ += outcome.virtual_seconds;
     for (const auto& [name, times] : outcome.faults) add(faults_[name], times);
     for (const auto& [name, times] : outcome.probes) {
-      if (times > 0) add(probes_[name], times);
+      Reached& reached = probes_[name];
+      if (times > 0) add(reached, times);
     }
     if (!outcome.ok()) {
       ++failed_;
@@ -96,6 +97,9 @@ class Campaign {
     for (const auto& [name, r] : probes_) {
       std::printf("%-32s %8llu %12llu\n", name.c_str(), static_cast<unsigned long long>(r.seeds),
                   static_cast<unsigned long long>(r.times));
+    }
+    for (const auto& [name, r] : probes_) {
+      if (r.seeds == 0) std::printf("never reached: %s\n", name.c_str());
     }
     rusage used{};
     (void)getrusage(RUSAGE_CHILDREN, &used);

@@ -104,6 +104,25 @@ TEST(SimRun, LastLine_IsAsPromised) {
   EXPECT_EQ(result.last_line(7), "seed=7 trace-hash=0000000000000abc failed: ONE-LEADER: two");
 }
 
+// --- changes of members
+// ---------------------------------------------------------------------------
+
+TEST(SimRun, Members_ChangeAndSettle_AndLostDirectoriesComeBack) {
+  std::uint64_t changed = 0;
+  std::uint64_t back = 0;
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    RunRequest request;
+    request.seed = seed;
+    request.profile = "membership";
+    const RunResult result = run(request);
+    EXPECT_EQ(result.failure, "") << "seed " << seed;
+    changed += result.probes.at("configurations-committed");
+    back += result.probes.at("directory-lost-and-back");
+  }
+  EXPECT_GT(changed, 0u);
+  EXPECT_GT(back, 0u);
+}
+
 // --- the oracles of Raft -------------------------------------------------------------------------
 
 class SimLedger : public testing::Test {
@@ -240,6 +259,16 @@ TEST_F(SimLedger, JumpToAnotherQuorum_IsSeen) {
   configures(3, {{3, 4, 5}, {}, {}});
   EXPECT_THAT(failures(), IsEmpty());
   configures(4, {{1, 2, 5}, {}, {}});
+  EXPECT_THAT(failures(), Contains(HasSubstr("CONFIGURATION")));
+}
+
+TEST_F(SimLedger, FirstChangeAfterTheFounding_IsJudged) {
+  ledger_.founded(1, {{1, 2, 3}, {}, {}});
+  const raft::Configuration apart{{3, 4, 5, 6}, {}, {}};
+  const std::vector<raft::Entry> entries{
+      {1, 1, raft::EntryKind::kConfig,
+       std::make_shared<const std::string>(raft::encode_configuration(apart))}};
+  ledger_.on_committed({Time(1), 1, 100, 1, entries});
   EXPECT_THAT(failures(), Contains(HasSubstr("CONFIGURATION")));
 }
 

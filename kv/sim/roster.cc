@@ -1,0 +1,27 @@
+#include "kv/sim/roster.h"
+
+namespace cairn::kv::sim {
+
+Roster newest_roster(World& world) {
+  Roster roster;
+  for (const NodeId id : world.running()) {
+    const ClusterView view = world.node(id).cluster();
+    if (view.epoch <= roster.epoch) continue;
+    roster = {view.epoch, !view.change_under_way, {}, {}};
+    for (const NodeView& node : view.nodes) {
+      if (node.membership != "removed") roster.nodes.insert(node.id);
+    }
+    for (const PartitionView& partition : view.partitions) {
+      roster.wanted.emplace_back(partition.wanted.begin(), partition.wanted.end());
+    }
+  }
+  return roster;
+}
+
+std::string Roster::describe() const {
+  std::string text = "epoch " + std::to_string(epoch) + (settled ? ", settled:" : ", changing:");
+  for (const NodeId id : nodes) text += " " + std::to_string(id);
+  return text;
+}
+
+}  // namespace cairn::kv::sim
