@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "kv/identity/first_placement.h"
 #include "kv/identity/quarantine.h"
 #include "kv/node/node_impl.h"
 
