@@ -123,8 +123,8 @@ struct PeerSet::Impl : std::enable_shared_from_this<PeerSet::Impl> {
   // is the order in which it hears of them, and never inside a call of its own.
   std::deque<std::function<void(PeerEvents&)>> news;
   std::uint64_t redials = 0;  // where the numbers of the peer added last begin
-  bool telling = false;    // an event is running: what it causes comes after it
-  bool drain_due = false;  // posted, or at the end of the transport's callback that is running
+  bool telling = false;       // an event is running: what it causes comes after it
+  bool drain_due = false;     // posted, or at the end of the transport's callback that is running
 };
 
 }  // namespace cairn::net

@@ -91,12 +91,14 @@ std::optional<Error> NodeImpl::check_key(std::string_view key) const {
 }
 
 /// Deletes go on as long as there is room for their own records.
-std::optional<Error> NodeImpl::refuse_for_space(const Command& command) const {
-  if (!disk_.low()) return std::nullopt;
-  const bool adds =
-      std::any_of(command.operations.begin(), command.operations.end(),
-                  [](const Operation& op) { return op.kind == Operation::Kind::kPut; });
-  if (!adds && !disk_.exhausted()) return std::nullopt;
+std::optional<Error> NodeImpl::refuse_for_space(const Command& command) {
+  std::uint64_t data = 0;
+  for (const Operation& op : command.operations)
+    if (op.kind == Operation::Kind::kPut) data += op.key.size() + op.value.size();
+  if (data == 0 ? !disk_.exhausted() : !disk_.low()) {
+    disk_.took(data);
+    return std::nullopt;
+  }
   Error e(Errc::kDiskFull, "the disk is nearly full; writes are taken again when there is space");
   e.retry_after_ms = 1000;
   return e;

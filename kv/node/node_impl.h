@@ -124,7 +124,7 @@ class NodeImpl final : public Node,
 
   // --- node_clients.cc
   [[nodiscard]] std::optional<Error> refuse_write() const;
-  [[nodiscard]] std::optional<Error> refuse_for_space(const Command& command) const;
+  [[nodiscard]] std::optional<Error> refuse_for_space(const Command& command);
   [[nodiscard]] std::optional<Error> check_key(std::string_view key) const;
   [[nodiscard]] Micros deadline_of(std::chrono::milliseconds timeout) const;
   void submit(raft::GroupId group, Command command, Micros deadline,
@@ -303,6 +303,7 @@ class NodeImpl final : public Node,
   bool fenced_ = false;
   bool disk_full_ = false;
   DiskGuard disk_;
+  bool disk_was_low_ = false;
   bool looking_at_disk_ = false;
   bool failed_ = false;
   bool reported_ = false;

@@ -34,6 +34,7 @@ NodeImpl::NodeImpl(const NodeSeams& seams, Options options)
     : seams_(seams),
       options_(std::move(options)),
       self_(options_.node_id == 0 ? 1 : options_.node_id),
+      disk_(options_.segment_bytes),
       clocks_(*seams_.clock),
       forwarder_(*this),
       reads_(*this),

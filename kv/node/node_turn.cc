@@ -14,6 +14,7 @@ constexpr std::uint64_t kTicksPerUpkeep = 20;
 constexpr std::uint64_t kTicksPerGossip = 100;
 constexpr std::uint64_t kTicksPerDiskLook = 5;
 constexpr std::uint64_t kEntriesKeptWhenLow = 100;
+constexpr std::uint64_t kLowFlushBytes = 256u << 10;
 constexpr Micros kDiskFullRetry = std::chrono::milliseconds{250};
 constexpr int kPassesMax = 8;
 constexpr std::uint64_t kUnflushedBytesMax = 24ull << 20;
@@ -171,17 +172,16 @@ void NodeImpl::look_at_disk() {
 }
 
 void NodeImpl::disk_seen(const DiskSpace& space, std::uint64_t table_bytes) {
-  const bool was_low = disk_.low();
-  const EngineMetrics engine = engine_->metrics();
-  disk_.seen(space, engine.unflushed_bytes, table_bytes);
-  if (disk_.low() == was_low) return;
-  if (disk_.low()) {
+  disk_.seen(space, engine_->metrics().unflushed_bytes, table_bytes);
+  // So that the log can be cut; again and again, as long as it helps.
+  if (disk_.low() && !fenced_ && engine_->metrics().unflushed_bytes > kLowFlushBytes) start_flush();
+  if (disk_.low() == disk_was_low_) return;
+  disk_was_low_ = disk_.low();
+  if (disk_.low())
     log_line(LogLine::Level::kError,
              "the disk is nearly full: writes are refused, deletes are not");
-    if (!fenced_ && engine.unflushed_bytes > 0) start_flush();  // so that the log can be cut
-  } else {
+  else
     log_line(LogLine::Level::kInfo, "the disk has space again");
-  }
 }
 
 void NodeImpl::log_committed(std::vector<PersistUnderWay> persists) {

@@ -16,8 +16,8 @@ class SmallDisk:
 
     def __init__(self):
         self.path = tempfile.mkdtemp(prefix="cairn-disk-")
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE_MIB}m", "tmpfs", self.path],
-                              capture_output=True)
+        command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MIB}m", "tmpfs", self.path]
+        done = subprocess.run(command, capture_output=True)
         self.mounted = done.returncode == 0
         self.why = done.stderr.decode().strip()
 

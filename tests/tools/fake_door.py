@@ -98,7 +98,7 @@ class Door:
         elif path == "/v1/kv":
             self.remove_prefix(handler, query)
         elif path == "/v1/cluster/nodes" or path.endswith("/promote"):
-            dry = body and json.loads(body).get("dry_run", False)
+            dry = bool(body) and json.loads(body).get("dry_run", False)
             self.json(handler, dict(PLAN, dry_run=dry, change=None if dry else "5"),
                       200 if dry else 202)
         elif path.startswith("/v1/cluster/partitions/"):

@@ -101,6 +101,26 @@ TEST(SimMembers, FourthNode_IsAdded_AndHoldsWhatItShall) {
   }
 }
 
+TEST(SimMembers, NodeThatJoins_NeverSaysThatWhatIsThereIsAbsent) {
+  for (const std::uint64_t seed : seeds(5)) {
+    MemberStory story(seed, 3, [](Options& o) { o.partitions = 4; });
+    ASSERT_TRUE(story.up());
+    story.put_many(1, 0, 40);
+    const NodeId four = story.world.add_node();
+    ASSERT_TRUE(story.world.start(four));
+    ASSERT_TRUE(story.change(1, adding(four)));
+    ReadOptions at_once;
+    at_once.consistency = Consistency::kEventual;
+    at_once.timeout = milliseconds{200};
+    for (int i = 0; i < 200; ++i) {
+      const std::string value = story.get(four, "k" + std::to_string(i % 40), at_once);
+      ASSERT_NE(value, "-") << "read " << i << " of a replica that holds nothing yet";
+      story.world.run_for(milliseconds{5});
+    }
+    ASSERT_TRUE(story.settled(3));
+  }
+}
+
 TEST(SimMembers, NodeIsRemoved_GoesQuietly_AndItsDataGo) {
   for (const std::uint64_t seed : seeds(5)) {
     MemberStory story(seed, 4, [](Options& o) { o.partitions = 4; });

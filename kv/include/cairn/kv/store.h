@@ -193,10 +193,10 @@ struct MemberChange {
 
 /// One step of a group on its way from old voters to new ones.
 struct PlanPhase {
-  std::string name{};                    // "now" "catch_up" "joint" "done"
-  std::vector<std::uint64_t> voters{};   // who decides
-  std::vector<std::uint64_t> also{};     // joint: a majority of these must agree as well
-  std::int64_t failures_tolerated = 0;   // further ones, what is down now counted; -1: no quorum
+  std::string name{};                   // "now" "catch_up" "joint" "done"
+  std::vector<std::uint64_t> voters{};  // who decides
+  std::vector<std::uint64_t> also{};    // joint: a majority of these must agree as well
+  std::int64_t failures_tolerated = 0;  // further ones, what is down now counted; -1: no quorum
 };
 
 struct GroupPlan {
