@@ -132,9 +132,9 @@ std::string refusal_text(const Problem& problem, const HttpResponse& response) {
 }  // namespace
 
 const std::vector<Verb>& verbs() {
-  static const std::vector<Verb> kVerbs{put_verb(),     get_verb(),  del_verb(),    scan_verb(),
-                                        cluster_verb(), ring_verb(), member_verb(), leader_verb(),
-                                        backup_verb(), restore_verb(), verify_verb(), wal_verb()};
+  static const std::vector<Verb> kVerbs{
+      put_verb(),    get_verb(),    del_verb(),    scan_verb(),    cluster_verb(), ring_verb(),
+      member_verb(), leader_verb(), backup_verb(), restore_verb(), verify_verb(),  wal_verb()};
   return kVerbs;
 }
 
@@ -207,7 +207,7 @@ Target& Target::with_flag(std::string_view name) {
 Setting consistency_setting() {
   return {.name = "consistency",
           .argument = "LEVEL",
-          .help = "linearizable or eventual",
+          .help = "linearizable, lease or eventual",
           .flag_only = true,
           .fallback_comment = "linearizable"};
 }

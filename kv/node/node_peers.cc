@@ -169,15 +169,15 @@ void NodeImpl::handle_request(raft::NodeId from, net::Channel channel, net::Requ
       return;
     case RequestKind::kRead:
       if (auto read = decode_read_request(request.body); read && here(read->group)) {
-        reads_.get_here(read->group, std::move(read->key), {read->eventual, read->min_revision},
-                        deadline, answer);
+        reads_.get_here(read->group, std::move(read->key),
+                        {read->eventual, read->min_revision, read->lease}, deadline, answer);
         return;
       }
       break;
     case RequestKind::kScan:
       if (auto scan = decode_scan_request(request.body); scan && here(scan->group)) {
-        reads_.page_here(scan->group, std::move(scan->range), {scan->eventual, scan->min_revision},
-                         deadline, answer);
+        reads_.page_here(scan->group, std::move(scan->range),
+                         {scan->eventual, scan->min_revision, scan->lease}, deadline, answer);
         return;
       }
       break;

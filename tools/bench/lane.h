@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "cairn/kv/store.h"
 #include "tools/bench/keys.h"
 #include "tools/lib/histogram.h"
 
@@ -26,8 +27,8 @@ struct Work {
   std::uint64_t keys = 100'000;
   std::size_t key_size = 16;
   std::size_t value_size = 256;
-  bool eventual = false;        // reads
-  bool absent_is_error = true;  // a get of a key that was loaded
+  kv::Consistency consistency = kv::Consistency::kLinearizable;  // of reads
+  bool absent_is_error = true;                                   // a get of a key that was loaded
   std::uint64_t seed = 1;
 };
 

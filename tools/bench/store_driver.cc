@@ -140,7 +140,7 @@ void StoreDriver::issue(Station& station, const Operation& operation) {
     return;
   }
   kv::ReadOptions options;
-  if (work_.eventual) options.consistency = kv::Consistency::kEventual;
+  options.consistency = work_.consistency;
   station.store.async_get(std::move(key), options,
                           [this, &station, operation](kv::Result<kv::ReadResult> result) {
                             ended(station, operation, result);

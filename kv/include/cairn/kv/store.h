@@ -42,6 +42,8 @@ struct Item {
 
 enum class Consistency {
   kLinearizable,  // sees every write answered before the read began; one quorum round
+  kLease,         // likewise while clocks keep Options::lease_drift_ppm; at the leader, at once
+                  // while it holds a lease, else (also with leases off) by a quorum round
   kEventual,      // what this node has applied, at once; a replica elsewhere answers likewise
 };
 
