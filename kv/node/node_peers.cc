@@ -272,6 +272,8 @@ void NodeImpl::gossip() {
 
 void NodeImpl::on_raft_event(Replica& replica, const raft::Event& event) {
   using Kind = raft::Event::Kind;
+  if (event.kind == Kind::kConfigChanged)
+    outbox_.keep_members(replica.group(), replica.core().config());
   if (event.kind != Kind::kBecameLeader && event.kind != Kind::kLeaderChanged &&
       event.kind != Kind::kSteppedDown)
     return;
