@@ -303,7 +303,8 @@ Result<void> NodeImpl::start() {
     }
   }
   if (state_ == State::kUnfounded)
-    founding_ = std::make_unique<Founding>(self_, identity_->incarnation(), founding_plan());
+    founding_ = std::make_unique<Founding>(self_, identity_->incarnation(), founding_plan(),
+                                           identity_->boot());
   if (state_ == State::kServing) begin_serving();
   arm_tick();
   schedule_pump();

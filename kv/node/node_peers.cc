@@ -324,6 +324,7 @@ void NodeImpl::on_message(raft::NodeId from, net::Channel channel, net::PeerMess
     handle_reply(from, std::move(*answer));
   } else if (auto* word = std::get_if<net::Gossip>(&message)) {
     heard_gossip(from, *word);
+    heard_founding(from, word->founding);
   } else if (auto* chunk = std::get_if<net::SnapshotChunk>(&message)) {
     if (!fenced_ && member_of(from) != raft::kNobody)
       inbox_.on_chunk(member_of(from), std::move(*chunk));
