@@ -43,7 +43,8 @@ std::vector<Setting> identity_settings() {
       {.name = "cluster",
        .kind = Kind::kList,
        .argument = "ID=HOST:PORT,...",
-       .help = "the founding members, the same list on each; without it: one node alone"},
+       .help = "to found: all members, the same list on each; to join: present members; without "
+               "it: alone"},
       {.name = "partitions",
        .kind = Kind::kNumber,
        .argument = "N",

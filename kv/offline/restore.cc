@@ -67,15 +67,15 @@ class Installer final : public BackupVisitor {
             Revision revision, const Progress& progress, std::uint64_t total)
       : engine_(engine),
         cluster_(record.cluster_id),
-        placement_(first_cluster_record(record)),
+        wanted_(first_cluster_record(record)),
         self_(self),
         revision_(revision),
         progress_(progress),
         total_(total) {}
 
   bool partition_begin(std::uint32_t partition, const StreamHead& old) override {
-    const auto& members = placement_.groups.at(partition + 1).voters;
-    here_ = std::find(members.begin(), members.end(), member_id(self_, 0)) != members.end();
+    const auto& members = wanted_.groups.at(partition + 1).voters;
+    here_ = std::find(members.begin(), members.end(), self_) != members.end();
     if (!here_) return true;
     auto record = decode_replicated(old.replicated);
     if (!record) return failed(EngineError::kCorrupt);
@@ -83,7 +83,7 @@ class Installer final : public BackupVisitor {
     record->config.voters.assign(members.begin(), members.end());
     std::sort(record->config.voters.begin(), record->config.voters.end());
     record->config_index = record->applied;
-    record->epoch = static_cast<std::uint32_t>(placement_.epoch);
+    record->epoch = static_cast<std::uint32_t>(wanted_.epoch);
     record->last_revision = record->ceiling = revision_;
     // A group that never applied anything begins as any new one does.
     fresh_ = record->applied == 0;
@@ -140,7 +140,7 @@ class Installer final : public BackupVisitor {
 
   Engine& engine_;
   const std::uint64_t cluster_;
-  const ClusterRecord placement_;
+  const ClusterRecord wanted_;
   const std::uint64_t self_;
   const Revision revision_;
   const Progress& progress_;

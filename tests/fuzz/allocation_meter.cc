@@ -1,4 +1,5 @@
-// operator new, counted. malloc itself stays as it is, so that sanitizers see what they should.
+// What is allocated, counted. With a sanitizer by the hooks of its allocator; else by an operator
+// new of our own over malloc.
 #include <malloc.h>
 
 #include <algorithm>
@@ -7,23 +8,25 @@
 
 #include "tests/fuzz/fuzz.h"
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define CAIRN_SANITIZER_HOOKS 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define CAIRN_SANITIZER_HOOKS 1
+#endif
+#endif
+#ifdef CAIRN_SANITIZER_HOOKS
+#include <sanitizer/allocator_interface.h>
+#endif
+
 namespace {
 
 std::atomic<std::size_t> now{0};
 std::atomic<std::size_t> peak{0};
 
-void* take(std::size_t size) {
-  void* p = std::malloc(size == 0 ? 1 : size);
-  if (p == nullptr) throw std::bad_alloc();
-  const std::size_t held = now += malloc_usable_size(p);
+void taken(std::size_t size) {
+  const std::size_t held = now += size;
   peak = std::max(peak.load(), held);
-  return p;
-}
-
-void give(void* p) noexcept {
-  if (p == nullptr) return;
-  now -= malloc_usable_size(p);
-  std::free(p);
 }
 
 }  // namespace
@@ -41,6 +44,40 @@ void reset_peak() {
 }
 
 }  // namespace cairn::fuzz
+
+#ifdef CAIRN_SANITIZER_HOOKS
+
+namespace {
+
+// What was allocated before the hooks were there is freed as well: the difference may not go below
+// nothing.
+[[maybe_unused]] const int kInstalled = __sanitizer_install_malloc_and_free_hooks(
+    [](const volatile void*, std::size_t size) { taken(size); },
+    [](const volatile void* p) {
+      if (p != nullptr)
+        now -= std::min(now.load(), __sanitizer_get_allocated_size(const_cast<const void*>(p)));
+    });
+
+}  // namespace
+
+#else
+
+namespace {
+
+void* take(std::size_t size) {
+  void* p = std::malloc(size == 0 ? 1 : size);
+  if (p == nullptr) throw std::bad_alloc();
+  taken(malloc_usable_size(p));
+  return p;
+}
+
+void give(void* p) noexcept {
+  if (p == nullptr) return;
+  now -= malloc_usable_size(p);
+  std::free(p);
+}
+
+}  // namespace
 
 void* operator new(std::size_t size) {
   return take(size);
@@ -60,3 +97,5 @@ void operator delete(void* p, std::size_t) noexcept {
 void operator delete[](void* p, std::size_t) noexcept {
   give(p);
 }
+
+#endif

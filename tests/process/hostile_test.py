@@ -130,8 +130,10 @@ class BadConfiguration(unittest.TestCase):
         self.run_kvd("--nonsense", status=2, word="nonsense")
         self.run_kvd("--partitions", "many", status=2, word="partitions")
         self.run_kvd("--id", "1", "--cluster", "1=127.0.0.1:1,2=127.0.0.1:2", status=2, word="peer")
-        self.run_kvd("--id", "9", "--peer", "127.0.0.1:9", "--cluster", "1=127.0.0.1:1", status=2,
+        self.run_kvd("--id", "9", "--peer", "127.0.0.1:9", "--cluster", "1=nowhere", status=2,
                      word="cluster")
+        self.run_kvd("--id", "4294967296", "--peer", "127.0.0.1:9", "--cluster",
+                     "1=127.0.0.1:1", status=2, word="4294967295")
         self.run_kvd("--id", "1", "--peer", "0.0.0.0:9", "--cluster", "1=0.0.0.0:9", status=2,
                      word="insecure")
         self.run_kvd("--config", "absent.toml", status=2, word="absent.toml")

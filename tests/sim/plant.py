@@ -136,7 +136,9 @@ namespace cairn_planted {
 
 constexpr std::uint64_t hash_of(const char* name) {
   std::uint64_t hash = 0xcbf29ce484222325ull;
-  for (; *name != '\\0'; ++name) hash = (hash ^ static_cast<unsigned char>(*name)) * 0x100000001b3ull;
+  for (; *name != '\\0'; ++name) {
+    hash = (hash ^ static_cast<unsigned char>(*name)) * 0x100000001b3ull;
+  }
   return hash;
 }
 
