@@ -44,6 +44,7 @@ World::Member& World::make_member(NodeId id) {
   member.clocks.base = Time(static_cast<std::int64_t>(clocks_.between(1, 1'000'000'000'000)));
   member.clocks.wall_offset_ms =
       static_cast<std::int64_t>(clocks_.between(0, 2 * span)) - static_cast<std::int64_t>(span);
+  member.adjusted = member.options;
   return member;
 }
 

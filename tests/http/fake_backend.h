@@ -26,7 +26,7 @@ class FakeBackend final : public Backend {
   kv::RingView ring_view{0, 1, {1}};
   std::vector<kv::Sample> samples;
   std::vector<std::string> backup_pieces;
-  bool backup_breaks = false;      // after the last piece
+  bool backup_breaks = false;  // after the last piece
   kv::MemberPlan plan;
   kv::MemberChange last_change;
   std::vector<std::string> calls;  // "put key", in the order in which they came

@@ -85,11 +85,11 @@ std::optional<std::string> read_work(const Settings& settings, Options& options)
   }
   const std::string& consistency = settings.text("consistency");
   if (consistency == "linearizable") {
-    work.consistency = kv::Consistency::kLinearizable;
+    work.consistency = Consistency::kLinearizable;
   } else if (consistency == "lease") {
-    work.consistency = kv::Consistency::kLease;
+    work.consistency = Consistency::kLease;
   } else if (consistency == "eventual") {
-    work.consistency = kv::Consistency::kEventual;
+    work.consistency = Consistency::kEventual;
   } else {
     return bad_choice(settings, "consistency", "linearizable, lease or eventual");
   }

@@ -6,13 +6,13 @@
 namespace cairn::tools::bench {
 namespace {
 
-std::string query_of(kv::Consistency consistency) {
+std::string query_of(Consistency consistency) {
   switch (consistency) {
-    case kv::Consistency::kLinearizable:
+    case Consistency::kLinearizable:
       break;
-    case kv::Consistency::kLease:
+    case Consistency::kLease:
       return "?consistency=lease";
-    case kv::Consistency::kEventual:
+    case Consistency::kEventual:
       return "?consistency=eventual";
   }
   return {};
@@ -70,7 +70,7 @@ class EtcdProtocol final : public Protocol {
     std::string body = "{\"key\":\"" + base64_encode(key) + '"';
     if (operation.put) {
       body += ",\"value\":\"" + values_[operation.value % values_.size()] + '"';
-    } else if (work_.consistency == kv::Consistency::kEventual) {
+    } else if (work_.consistency == Consistency::kEventual) {
       body += ",\"serializable\":true";
     }
     body += '}';
