@@ -78,9 +78,11 @@ kv::ReadOptions Params::read_options() {
   if (const auto level = text("consistency")) {
     if (*level == "eventual") {
       options.consistency = kv::Consistency::kEventual;
+    } else if (*level == "lease") {
+      options.consistency = kv::Consistency::kLease;
     } else if (*level != "linearizable") {
       complain("the consistency \"" + shown(*level) +
-               "\" is not available: use linearizable or eventual");
+               "\" is not available: use linearizable, lease or eventual");
     }
   }
   if (fields_.min_revision) {

@@ -131,6 +131,13 @@ std::optional<Error> wrong_timing(const Options& o) {
                        milliseconds{600'000}, "from 4 heartbeats to 10 min")) {
     return e;
   }
+  constexpr std::uint32_t kDriftMin = 1'000, kDriftMax = 200'000;
+  if (o.lease_drift_ppm != 0) {
+    if (auto e = outside("lease_drift_ppm", o.lease_drift_ppm, kDriftMin, kDriftMax,
+                         "from 1000 to 200000, or 0 for no leases")) {
+      return e;
+    }
+  }
   if (auto e = outside("timeout", o.timeout, milliseconds{1}, milliseconds{600'000},
                        "from 1 ms to 10 min")) {
     return e;

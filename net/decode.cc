@@ -105,6 +105,20 @@ bool decode(schema::Reply::Reader from, const FrameHeader&, Reply& to) {
   return true;
 }
 
+bool decode_word(schema::Gossip::Reader from, FoundingWord& to) {
+  const auto seen = from.getFoundersSeen();
+  if (seen.size() > kFoundersMax) return false;
+  to.version = from.getFoundingVersion();
+  to.heard = from.getFoundingHeard();
+  to.seen.reserve(seen.size());
+  std::uint64_t last = 0;
+  for (const schema::FounderSeen::Reader reader : seen) {
+    if (reader.getNode() <= last) return false;
+    to.seen.push_back({last = reader.getNode(), reader.getIncarnation()});
+  }
+  return true;
+}
+
 bool decode(schema::Gossip::Reader from, const FrameHeader&, Gossip& to) {
   const auto leads = from.getLeads();
   if (leads.size() > kLeadsMax) return false;
@@ -115,7 +129,7 @@ bool decode(schema::Gossip::Reader from, const FrameHeader&, Gossip& to) {
     if (to.leads.back().term >= kOrdinalMax) return false;
   }
   to.record_epoch = from.getRecordEpoch();
-  return decode_address(from.getHttp(), to.http);
+  return decode_word(from, to.founding) && decode_address(from.getHttp(), to.http);
 }
 
 bool decode_members(capnp::List<std::uint64_t>::Reader from, std::vector<raft::NodeId>& to) {

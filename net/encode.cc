@@ -37,7 +37,7 @@ std::size_t words(const Reply& m) {
 
 std::size_t words(const Gossip& m) {
   return root_words<schema::Gossip>() + list_words<schema::Lead>(m.leads.size()) +
-         words_of(m.http.size());
+         list_words<schema::FounderSeen>(m.founding.seen.size()) + words_of(m.http.size());
 }
 
 std::size_t words(const SnapshotChunk& m) {
@@ -138,10 +138,24 @@ void encode(const Reply& m, const Envelope& e, std::string& out) {
   });
 }
 
+void fill(const FoundingWord& from, schema::Gossip::Builder to) {
+  to.setFoundingVersion(from.version);
+  to.setFoundingHeard(from.heard);
+  if (from.seen.empty()) return;
+  auto seen = to.initFoundersSeen(count(from.seen.size(), kFoundersMax));
+  capnp::uint i = 0;
+  for (const FoundingWord::Seen& founder : from.seen) {
+    auto builder = seen[i++];
+    builder.setNode(founder.node);
+    builder.setIncarnation(founder.incarnation);
+  }
+}
+
 void encode(const Gossip& m, const Envelope& e, std::string& out) {
   append_frame<schema::Gossip>(FrameType::kGossip, e, words(m), out, [&](auto root) {
     set_bytes(m.http, [&](auto data) { root.setHttp(data); });
     root.setRecordEpoch(m.record_epoch);
+    fill(m.founding, root);
     if (m.leads.empty()) return;
     auto leads = root.initLeads(count(m.leads.size(), kLeadsMax));
     capnp::uint i = 0;

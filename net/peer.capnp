@@ -147,6 +147,14 @@ struct Gossip {
   leads @0 :List(Lead);
   http @1 :Data;
   recordEpoch @2 :UInt64;
+  foundingVersion @3 :UInt64;  # of an unfounded node's word; 0: none
+  foundingHeard @4 :UInt64;
+  foundersSeen @5 :List(FounderSeen);  # rising by node
+}
+
+struct FounderSeen {
+  node @0 :UInt64;
+  incarnation @1 :UInt64;
 }
 
 struct Lead {

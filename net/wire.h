@@ -124,6 +124,19 @@ struct Reply {
   std::string body;
 };
 
+/// Of a node that sees all founders and is not founded: which incarnations they have.
+struct FoundingWord {
+  struct Seen {
+    std::uint64_t node = 0;
+    std::uint64_t incarnation = 0;
+    friend bool operator==(const Seen&, const Seen&) = default;
+  };
+  std::uint64_t version = 0;  // another one whenever `seen` is another; 0: no word
+  std::uint64_t heard = 0;    // the newest version of the receiver's words; 0: none
+  std::vector<Seen> seen;     // all founders, rising by node
+  friend bool operator==(const FoundingWord&, const FoundingWord&) = default;
+};
+
 /// Partitions this node leads, and where its replicas stand; sent when it changes and every second.
 struct Gossip {
   struct Lead {
@@ -135,6 +148,7 @@ struct Gossip {
   std::vector<Lead> leads;
   std::string http;
   std::uint64_t record_epoch = 0;  // of the newest cluster record that the sender has
+  FoundingWord founding;
 };
 
 /// A piece of a snapshot stream, on the bulk channel. `stream` is unique on the sender.

@@ -207,7 +207,7 @@ Target& Target::with_flag(std::string_view name) {
 Setting consistency_setting() {
   return {.name = "consistency",
           .argument = "LEVEL",
-          .help = "linearizable or eventual",
+          .help = "linearizable, lease or eventual",
           .flag_only = true,
           .fallback_comment = "linearizable"};
 }

@@ -81,6 +81,13 @@ std::vector<Setting> consensus_settings() {
        .help = "shortest election timeout, at least 4 heartbeats; the longest is twice that",
        .min = 40,
        .max = 600'000},
+      {.name = "lease-drift-ppm",
+       .kind = Kind::kNumber,
+       .argument = "PPM",
+       .fallback = "0",
+       .help = "leases: how far clocks and timers may be off, in parts per million; 0: none",
+       .min = 0,
+       .max = 200'000},
       {.name = "log-entries-kept",
        .kind = Kind::kNumber,
        .argument = "N",
@@ -256,6 +263,7 @@ std::optional<std::string> read_kvd_options(const Settings& settings, KvdOptions
   store.http = settings.text("http");
   store.heartbeat = settings.duration("heartbeat");
   store.election_timeout = settings.duration("election-timeout");
+  store.lease_drift_ppm = static_cast<std::uint32_t>(settings.number("lease-drift-ppm"));
   store.log_entries_kept = settings.number("log-entries-kept");
   store.log_bytes_kept = settings.number("log-bytes-kept");
   store.segment_bytes = settings.number("segment-bytes");

@@ -24,8 +24,9 @@ std::string named(std::uint64_t node) {
 
 }  // namespace
 
-Founding::Founding(std::uint64_t node, std::uint64_t incarnation, FoundingPlan plan)
-    : node_(node), incarnation_(incarnation) {
+Founding::Founding(std::uint64_t node, std::uint64_t incarnation, FoundingPlan plan,
+                   std::uint64_t boot)
+    : node_(node), incarnation_(incarnation), version_(boot << 32) {
   proposal_.partitions = plan.partitions;
   proposal_.replicas = plan.replicas;
   proposal_.hash_id = plan.hash.id;
@@ -38,15 +39,50 @@ Founding::Founding(std::uint64_t node, std::uint64_t incarnation, FoundingPlan p
   std::sort(proposal_.founders.begin(), proposal_.founders.end(),
             [](const net::Founder& a, const net::Founder& b) { return a.node < b.node; });
   if (incarnation == 0) throw std::logic_error("Founding: a node without an incarnation");
+  look();
+}
+
+/// Another set is another version, also if it was seen before.
+void Founding::look() {
+  std::vector<net::FoundingWord::Seen> seen;
+  for (const net::Founder& founder : proposal_.founders) {
+    const auto peer = present_.find(founder.node);
+    const std::uint64_t there = peer == present_.end() ? 0 : peer->second.incarnation;
+    seen.push_back({founder.node, founder.node == node_ ? incarnation_ : there});
+  }
+  if (seen == seen_) return;
+  seen_ = std::move(seen);
+  ++version_;
+}
+
+bool Founding::complete() const {
+  return std::all_of(seen_.begin(), seen_.end(),
+                     [](const net::FoundingWord::Seen& s) { return s.incarnation != 0; });
 }
 
 void Founding::heard(const net::Hello& hello) {
   if (hello.node == node_ || find_founder(proposal_, hello.node) == nullptr) return;
-  present_[hello.node] = Peer{.incarnation = hello.incarnation, .says = hello.founding};
+  present_[hello.node] = Peer{.incarnation = hello.incarnation, .says = hello.founding, .word = {}};
+  look();
 }
 
 void Founding::lost(std::uint64_t node) {
   present_.erase(node);
+  look();
+}
+
+void Founding::told(std::uint64_t node, const net::FoundingWord& word) {
+  const auto peer = present_.find(node);
+  if (peer != present_.end() && word.version >= peer->second.word.version) peer->second.word = word;
+}
+
+std::optional<net::FoundingWord> Founding::word_to(std::uint64_t node) const {
+  const auto peer = present_.find(node);
+  if (peer == present_.end() || peer->second.says.cluster_id != 0 || !complete() ||
+      find_founder(proposal_, node_) == nullptr) {
+    return std::nullopt;
+  }
+  return net::FoundingWord{.version = version_, .heard = peer->second.word.version, .seen = seen_};
 }
 
 std::string Founding::difference(std::uint64_t node, const net::FoundingRecord& theirs) const {
@@ -94,20 +130,29 @@ Decision Founding::found_or_wait() const {
             .why = "waiting to be added to the cluster that the listed nodes belong to"};
   }
   net::FoundingRecord record = proposal_;
-  std::string missing;
-  for (net::Founder& founder : record.founders) {
+  std::string missing, unsure;
+  const auto add = [](std::string& names, std::uint64_t node) {
+    names += (names.empty() ? "" : ", ") + std::to_string(node);
+  };
+  for (std::size_t i = 0; i < record.founders.size(); ++i) {
+    net::Founder& founder = record.founders[i];
+    founder.incarnation = seen_[i].incarnation;
     if (founder.node == node_) continue;
-    const auto peer = present_.find(founder.node);
-    if (peer == present_.end() || peer->second.incarnation == 0) {
-      missing += (missing.empty() ? "" : ", ") + std::to_string(founder.node);
+    if (founder.incarnation == 0) {
+      add(missing, founder.node);
       continue;
     }
-    founder.incarnation = peer->second.incarnation;
+    const net::FoundingWord& word = present_.at(founder.node).word;
+    if (word.version == 0 || word.seen != seen_ || word.heard != version_)
+      add(unsure, founder.node);
   }
-  if (!missing.empty()) {
+  if (!missing.empty() || !unsure.empty()) {
+    const bool gone = !missing.empty();
     return {.kind = Decision::Kind::kWait,
             .record = {},
-            .why = "waiting for the other founders: node " + missing};
+            .why = (gone ? "waiting for the other founders: node "
+                         : "waiting for other founders to see all of them: node ") +
+                   (gone ? missing : unsure)};
   }
   record.cluster_id = compute_cluster_id(record);
   return {.kind = Decision::Kind::kFound, .record = std::move(record), .why = {}};

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,12 +23,21 @@ struct FoundingPlan {
 };
 
 /// The state of one unfounded node. The host feeds it each hello of a listed founder whose
-/// connection is up, and what goes down; then asks decide().
+/// connection is up, what goes down, and the words of the others; then asks decide(). Whenever
+/// something may have changed it sends what word_to() has for each founder that is connected.
+///
+/// Why words: incarnations are those of directories, and a directory may be lost at any moment. A
+/// node founds only when every founder has said the very set of incarnations that it sees itself,
+/// after having heard this node say so. So of two founders that are in two sets with the same
+/// incarnations, whichever spoke of its own set last was heard by the other, and that one has not
+/// founded: a founded node says no words. Hence two records can't both be written by directories
+/// that still exist.
 class Founding {
  public:
   /// Where `plan` does not list `node`, nothing is founded: it joins a cluster that is. Alone in
-  /// the list: decide() says kFound at once.
-  Founding(std::uint64_t node, std::uint64_t incarnation, FoundingPlan plan);
+  /// the list: decide() says kFound at once. `boot` rises with each start of the directory.
+  Founding(std::uint64_t node, std::uint64_t incarnation, FoundingPlan plan,
+           std::uint64_t boot = 1);
 
   /// What this node's hello carries while it is unfounded: the plan, cluster id 0, and of the
   /// incarnations its own alone.
@@ -35,11 +45,15 @@ class Founding {
 
   void heard(const net::Hello& hello);
   void lost(std::uint64_t node);
+  /// A word of a founder that is connected.
+  void told(std::uint64_t node, const net::FoundingWord& word);
+  /// None while not all founders are here, or for a node that is not.
+  [[nodiscard]] std::optional<net::FoundingWord> word_to(std::uint64_t node) const;
 
   struct Decision {
     enum class Kind {
       kWait,      // `why` says for whom
-      kFound,     // all founders are here, none is founded: write `record`
+      kFound,     // all founders are here, see the same, none is founded: write `record`
       kAdopt,     // a peer has a record with this incarnation in it: write `record`
       kWiped,     // a peer's record has another incarnation of this node: the directory was lost
       kJoin,      // a peer belongs to a founded cluster, `record`, that this node may join
@@ -60,15 +74,20 @@ class Founding {
   [[nodiscard]] std::string difference(std::uint64_t node, const net::FoundingRecord& theirs) const;
   [[nodiscard]] Decision from_record(std::uint64_t node, const net::FoundingRecord& record) const;
   [[nodiscard]] Decision found_or_wait() const;
+  void look();
 
   struct Peer {
     std::uint64_t incarnation = 0;
     net::FoundingRecord says;  // its proposal, or its record
+    net::FoundingWord word;    // the newest on this connection
   };
+  [[nodiscard]] bool complete() const;
   std::uint64_t node_;
   std::uint64_t incarnation_;
   net::FoundingRecord proposal_;
   std::map<std::uint64_t, Peer> present_;
+  std::uint64_t version_;                      // of seen_
+  std::vector<net::FoundingWord::Seen> seen_;  // incarnation 0: not here
 };
 
 }  // namespace cairn::kv

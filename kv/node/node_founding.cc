@@ -160,11 +160,31 @@ void NodeImpl::on_up(raft::NodeId peer, net::Channel channel, const net::Hello& 
   if (channel != net::Channel::kControl) return;
   if (founding_) {
     founding_->heard(hello);
+    for (const auto& [founder, about] : peer_facts_) say_founding(founder);
     try_founding();
   } else if (state_ == State::kServing) {
     gossip();
   }
   ask_record(peer, std::max<std::uint64_t>(hello.record_epoch, joining_.cluster_id != 0 ? 1 : 0));
+}
+
+void NodeImpl::say_founding(raft::NodeId peer) {
+  if (!founding_ || founding_under_way_ || !peers_) return;
+  auto word = founding_->word_to(peer);
+  if (!word) return;
+  net::Gossip gossip;
+  gossip.http = options_.http;
+  gossip.founding = std::move(*word);
+  (void)peers_->send(peer, net::Channel::kControl, net::PeerMessage(std::move(gossip)));
+}
+
+/// What was new in it is answered, so that the sender knows that it was heard.
+void NodeImpl::heard_founding(raft::NodeId from, const net::FoundingWord& word) {
+  if (!founding_ || word.version == 0) return;
+  const auto before = founding_->word_to(from);
+  founding_->told(from, word);
+  if (before != founding_->word_to(from)) say_founding(from);
+  try_founding();
 }
 
 void NodeImpl::try_founding() {

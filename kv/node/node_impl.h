@@ -219,6 +219,8 @@ class NodeImpl final : public Node,
   void next_identity_change();
   [[nodiscard]] static const char* refusal_text(net::HelloReply::Verdict verdict);
   void try_founding();
+  void say_founding(raft::NodeId peer);
+  void heard_founding(raft::NodeId from, const net::FoundingWord& word);
   void founded(const Result<void>& recorded);
   void propose_founding(Replica& metadata);
 

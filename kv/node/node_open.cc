@@ -278,6 +278,9 @@ raft::CoreOptions NodeImpl::core_options(raft::GroupId group) {
                                   static_cast<int>(options_.election_timeout.count() / kTickMs));
   o.election_ticks_max = 2 * o.election_ticks_min;
   o.quiet = true;
+  o.lease = options_.lease_drift_ppm != 0;
+  if (o.lease) o.drift_ppm = options_.lease_drift_ppm;
+  o.tick_us = std::uint64_t{kTickMs} * 1000;
   o.seed = seams_.random() ^ (static_cast<std::uint64_t>(group) << 32);
   const std::size_t share = options_.memory_bytes / 8 / (routes_.partitions() + 1);
   o.tail_bytes_max = std::clamp<std::size_t>(share, 256u << 10, 8u << 20);
@@ -300,7 +303,8 @@ Result<void> NodeImpl::start() {
     }
   }
   if (state_ == State::kUnfounded)
-    founding_ = std::make_unique<Founding>(self_, identity_->incarnation(), founding_plan());
+    founding_ = std::make_unique<Founding>(self_, identity_->incarnation(), founding_plan(),
+                                           identity_->boot());
   if (state_ == State::kServing) begin_serving();
   arm_tick();
   schedule_pump();

@@ -169,15 +169,15 @@ void NodeImpl::handle_request(raft::NodeId from, net::Channel channel, net::Requ
       return;
     case RequestKind::kRead:
       if (auto read = decode_read_request(request.body); read && here(read->group)) {
-        reads_.get_here(read->group, std::move(read->key), {read->eventual, read->min_revision},
-                        deadline, answer);
+        reads_.get_here(read->group, std::move(read->key),
+                        {read->eventual, read->min_revision, read->lease}, deadline, answer);
         return;
       }
       break;
     case RequestKind::kScan:
       if (auto scan = decode_scan_request(request.body); scan && here(scan->group)) {
-        reads_.page_here(scan->group, std::move(scan->range), {scan->eventual, scan->min_revision},
-                         deadline, answer);
+        reads_.page_here(scan->group, std::move(scan->range),
+                         {scan->eventual, scan->min_revision, scan->lease}, deadline, answer);
         return;
       }
       break;
@@ -272,6 +272,8 @@ void NodeImpl::gossip() {
 
 void NodeImpl::on_raft_event(Replica& replica, const raft::Event& event) {
   using Kind = raft::Event::Kind;
+  if (event.kind == Kind::kConfigChanged)
+    outbox_.keep_members(replica.group(), replica.core().config());
   if (event.kind != Kind::kBecameLeader && event.kind != Kind::kLeaderChanged &&
       event.kind != Kind::kSteppedDown)
     return;
@@ -322,6 +324,7 @@ void NodeImpl::on_message(raft::NodeId from, net::Channel channel, net::PeerMess
     handle_reply(from, std::move(*answer));
   } else if (auto* word = std::get_if<net::Gossip>(&message)) {
     heard_gossip(from, *word);
+    heard_founding(from, word->founding);
   } else if (auto* chunk = std::get_if<net::SnapshotChunk>(&message)) {
     if (!fenced_ && member_of(from) != raft::kNobody)
       inbox_.on_chunk(member_of(from), std::move(*chunk));

@@ -17,7 +17,8 @@ Result<Freshness> NodeImpl::freshness(const ReadOptions& options) const {
     if (options.min_revision > newest + (kMinRevisionLeadMs << kRevisionCounterBits))
       return Error(Errc::kBadRequest, "min_revision is further ahead than any clock here");
   }
-  return Freshness{options.consistency == Consistency::kEventual, options.min_revision};
+  return Freshness{options.consistency == Consistency::kEventual, options.min_revision,
+                   options.consistency == Consistency::kLease};
 }
 
 void NodeImpl::get(std::string key, ReadOptions options, Callback<ReadResult> done) {
@@ -86,6 +87,8 @@ class LocalView final : public PartitionsView {
 }  // namespace
 
 void NodeImpl::view(ReadOptions options, Callback<std::shared_ptr<const PartitionsView>> done) {
+  // A view stands for long: a lease would spare it little, and it asks a quorum.
+  if (options.consistency == Consistency::kLease) options.consistency = Consistency::kLinearizable;
   const auto fresh = freshness(options);
   if (failed_ || state_ != State::kServing || !fresh) {
     done(fresh ? *refuse_write() : fresh.error());

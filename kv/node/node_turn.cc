@@ -62,6 +62,8 @@ void NodeImpl::tick() {
   if (ticks_ % kTicksPerExpiry == 0) admin_tick();
   if (state_ == State::kServing && ticks_ % kTicksPerUpkeep == 0) upkeep();
   if (state_ == State::kServing && (gossip_due_ || ticks_ % kTicksPerGossip == 0)) gossip();
+  if (founding_ && ticks_ % kTicksPerGossip == 0)
+    for (const auto& [peer, facts] : peer_facts_) say_founding(peer);
   if (state_ == State::kStopping) stop_step();
   if (peers_) peers_->flush();
 }

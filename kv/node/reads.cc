@@ -74,12 +74,52 @@ void Reads::await(raft::GroupId group, Freshness fresh, Micros deadline,
     done(Error(Errc::kFenced, "this node's disk failed; it serves eventual reads only"));
     return;
   }
-  replica->barrier(deadline, [done = std::move(done)](BarrierResult result) {
+  auto applied = [done = std::move(done)](BarrierResult result) {
     if (result == BarrierResult::kOk)
       done(std::nullopt);
     else
       done(error_of(result));
-  });
+  };
+  const auto index = fresh.lease ? replica->lease_index() : std::nullopt;
+  if (index)
+    replica->await_applied(*index, deadline, std::move(applied));
+  else
+    replica->barrier(deadline, std::move(applied));
+}
+
+/// The index is taken under the lease, then the state is read, then the lease is looked at again:
+/// what took so long that it ran out meanwhile is read anew after a quorum's word (hazard Q5).
+template <class T>
+void Reads::read_fresh(raft::GroupId group, Freshness fresh, Micros deadline,
+                       std::function<void(Callback<T>)> read, Callback<T> done) {
+  const Replica* replica = host_.replica(group);
+  fresh.lease = fresh.lease && replica != nullptr && replica->lease_index().has_value();
+  await(group, fresh, deadline,
+        [this, group, fresh, deadline, read = std::move(read),
+         done = std::move(done)](std::optional<Error> error) mutable {
+          if (error) {
+            done(std::move(*error));
+            return;
+          }
+          if (!fresh.lease) {
+            read(std::move(done));
+            return;
+          }
+          read([this, group, fresh, deadline, read, done](Result<T> result) mutable {
+            const Replica* here = host_.replica(group);
+            if (here != nullptr && here->lease_index()) {
+              done(std::move(result));
+              return;
+            }
+            fresh.lease = false;
+            read_fresh<T>(group, fresh, deadline, std::move(read), std::move(done));
+          });
+        });
+}
+
+bool Reads::lease_elsewhere(raft::GroupId group, const Freshness& fresh) const {
+  const Replica* here = host_.replica(group);
+  return fresh.lease && here->leases() && !here->leads() && host_.leader_of(group) != raft::kNobody;
 }
 
 std::shared_ptr<Reads::Local> Reads::begin_local(Micros deadline, std::function<void(Error)> fail) {
@@ -136,26 +176,22 @@ void Reads::read_item(raft::GroupId group, std::string key, Micros deadline,
 
 void Reads::get_here(raft::GroupId group, std::string key, Freshness fresh, Micros deadline,
                      Callback<ReadResult> done) {
-  await(group, fresh, deadline,
-        [this, group, key = std::move(key), deadline,
-         done = std::move(done)](std::optional<Error> error) {
-          if (error)
-            done(std::move(*error));
-          else
-            read_item(group, key, deadline, done);
-        });
+  read_fresh<ReadResult>(
+      group, fresh, deadline,
+      [this, group, key = std::move(key), deadline](Callback<ReadResult> answer) {
+        read_item(group, key, deadline, std::move(answer));
+      },
+      std::move(done));
 }
 
 void Reads::page_here(raft::GroupId group, EngineView::Range range, Freshness fresh,
                       Micros deadline, Callback<PageReply> done) {
-  await(group, fresh, deadline,
-        [this, group, range = std::move(range), deadline,
-         done = std::move(done)](std::optional<Error> error) {
-          if (error)
-            done(std::move(*error));
-          else
-            read_page(group, range, deadline, done);
-        });
+  read_fresh<PageReply>(
+      group, fresh, deadline,
+      [this, group, range = std::move(range), deadline](Callback<PageReply> answer) {
+        read_page(group, range, deadline, std::move(answer));
+      },
+      std::move(done));
 }
 
 void Reads::read_page(raft::GroupId group, const EngineView::Range& range, Micros deadline,
@@ -183,14 +219,15 @@ void Reads::read_page(raft::GroupId group, const EngineView::Range& range, Micro
 
 void Reads::get(raft::GroupId group, std::string key, Freshness fresh, Micros deadline,
                 Callback<ReadResult> done) {
-  if (const Replica* here = host_.replica(group); here != nullptr && here->has_state()) {
+  if (const Replica* here = host_.replica(group);
+      here != nullptr && here->has_state() && !lease_elsewhere(group, fresh)) {
     get_here(group, std::move(key), fresh, deadline, std::move(done));
     return;
   }
   auto call = std::make_shared<Remote>();
   call->group = group;
-  call->body =
-      encode_request(ReadRequest{group, std::move(key), fresh.eventual, fresh.min_revision});
+  call->body = encode_request(
+      ReadRequest{group, std::move(key), fresh.eventual, fresh.min_revision, fresh.lease});
   call->eventual = fresh.eventual;
   call->deadline = deadline;
   call->done = [done = std::move(done)](Result<RpcReply> reply) {
@@ -206,7 +243,8 @@ void Reads::get(raft::GroupId group, std::string key, Freshness fresh, Micros de
 
 void Reads::page(raft::GroupId group, EngineView::Range range, Freshness fresh, Micros deadline,
                  Callback<PageReply> done) {
-  if (const Replica* here = host_.replica(group); here != nullptr && here->has_state()) {
+  if (const Replica* here = host_.replica(group);
+      here != nullptr && here->has_state() && !lease_elsewhere(group, fresh)) {
     page_here(group, std::move(range), fresh, deadline, std::move(done));
     return;
   }
@@ -214,8 +252,8 @@ void Reads::page(raft::GroupId group, EngineView::Range range, Freshness fresh, 
   call->group = group;
   call->channel = net::Channel::kBulk;
   call->kind = RequestKind::kScan;
-  call->body =
-      encode_request(ScanRequest{group, std::move(range), fresh.eventual, fresh.min_revision});
+  call->body = encode_request(
+      ScanRequest{group, std::move(range), fresh.eventual, fresh.min_revision, fresh.lease});
   call->eventual = fresh.eventual;
   call->deadline = deadline;
   call->done = [done = std::move(done)](Result<RpcReply> reply) {

@@ -37,6 +37,8 @@ class ReadHost {
 struct Freshness {
   bool eventual = false;
   Revision min_revision = 0;
+  /// A leader's lease is enough, where there is one; else as if it was not said.
+  bool lease = false;
 };
 
 class Reads {
@@ -76,6 +78,12 @@ class Reads {
     Micros idle_since{0};
     std::function<void(Result<RpcReply>)> done;
   };
+  /// A replica is here, and another node may answer at once from its lease.
+  [[nodiscard]] bool lease_elsewhere(raft::GroupId group, const Freshness& fresh) const;
+  /// `read` gives its answer once a state that is fresh enough is applied here.
+  template <class T>
+  void read_fresh(raft::GroupId group, Freshness fresh, Micros deadline,
+                  std::function<void(Callback<T>)> read, Callback<T> done);
   void remote(std::shared_ptr<Remote> call);
   void attempt(const std::shared_ptr<Remote>& call);
   void read_item(raft::GroupId group, std::string key, Micros deadline, Callback<ReadResult> done);

@@ -18,6 +18,7 @@ Replica::Replica(ReplicaHost& host, raft::GroupId group, const raft::CoreOptions
                  raft::Restored restored, const EngineGroup& state)
     : host_(host),
       group_(group),
+      leases_(options.lease),
       core_(options, std::move(restored)),
       voters_(core_.config().voters),
       applied_(state.applied),
@@ -35,6 +36,7 @@ void Replica::tick() {
   if (core_.quiet()) {
     ++ticks_skipped_;
   } else {
+    tell_clock();
     core_.tick(std::exchange(ticks_skipped_, 0));
   }
   if (core_.has_ready() || !reads_gathered_.empty() || !gathered_.empty()) host_.mark_dirty(*this);
@@ -97,6 +99,27 @@ void Replica::barrier(Micros deadline, BarrierDone done) {
   ++reads_;
   reads_gathered_.push_back({deadline, std::move(done)});
   host_.mark_dirty(*this);
+}
+
+/// A lease begins at what was told last before its round went out.
+void Replica::tell_clock() {
+  if (leases_) core_.clock(static_cast<std::uint64_t>(host_.now().count()));
+}
+
+std::optional<raft::Index> Replica::lease_index() const {
+  if (!leases_ || frozen_ || resigned_) return std::nullopt;
+  return core_.lease_read(static_cast<std::uint64_t>(host_.now().count()));
+}
+
+void Replica::await_applied(raft::Index index, Micros deadline, BarrierDone done) {
+  if (index <= applied_) {
+    done(BarrierResult::kOk);
+  } else if (reads_ >= kReadsMax) {
+    done(BarrierResult::kOverloaded);
+  } else {
+    ++reads_;
+    reads_waiting_.emplace(index, std::vector<Waiter>{{deadline, std::move(done)}});
+  }
 }
 
 /// Readiness means that a read index was once reached: one is asked for though no reader waits.
@@ -216,6 +239,7 @@ void Replica::batch_applied() {
 
 void Replica::ask_read_index() {
   if (reads_gathered_.empty() || rounds_.size() >= kRoundsMax) return;
+  tell_clock();
   const std::uint64_t request = ++last_request_;
   if (core_.read_index(request) != raft::ReadOutcome::kAccepted) return;  // asked again at a tick
   rounds_.push_back({request, std::exchange(reads_gathered_, {})});

@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -106,6 +107,14 @@ class Replica {
   /// `done` runs when this node has applied everything committed before now.
   void barrier(Micros deadline, BarrierDone done);
 
+  /// This node gives and may hold leases.
+  [[nodiscard]] bool leases() const { return leases_; }
+  /// Under a lease that holds now: what was committed before now is at or below it. For a question
+  /// that is here already.
+  [[nodiscard]] std::optional<raft::Index> lease_index() const;
+  /// `done` runs when this node has applied up to `index`; at once if it has.
+  void await_applied(raft::Index index, Micros deadline, BarrierDone done);
+
   /// One turn: proposes what was gathered, takes the core's Readys, and adds its Persists.
   void pump(std::vector<PersistUnderWay>& persists);
   void persisted(raft::PersistToken token, std::vector<raft::Message> messages_after);
@@ -159,6 +168,7 @@ class Replica {
   void resolve(Pending pending, const ApplyResult& result);
   void resolve_orphans(const ApplyResult& result);
   void seek_readiness();
+  void tell_clock();
   void ask_read_index();
   void read_state(std::uint64_t request, raft::Index index);
   void read_failed(std::uint64_t request);
@@ -169,6 +179,7 @@ class Replica {
 
   ReplicaHost& host_;
   const raft::GroupId group_;
+  const bool leases_;
   raft::Core core_;
   RevisionClock revisions_;
   std::vector<raft::NodeId> voters_;

@@ -14,6 +14,7 @@ struct ReadRequest {
   key @1 :Data;
   eventual @2 :Bool;
   minRevision @3 :UInt64;
+  lease @4 :Bool;
 }
 
 struct ScanRequest {
@@ -28,6 +29,7 @@ struct ScanRequest {
   minRevision @8 :UInt64;
   bytesMax @9 :UInt32;
   # 0: the answering node's own bound.
+  lease @10 :Bool;
 }
 
 struct BackupRequest {

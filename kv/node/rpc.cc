@@ -176,6 +176,7 @@ std::string encode_request(const ReadRequest& request) {
   to.setKey(data_of(request.key));
   to.setEventual(request.eventual);
   to.setMinRevision(request.min_revision);
+  to.setLease(request.lease);
   return flatten(message);
 }
 
@@ -191,6 +192,7 @@ std::string encode_request(const ScanRequest& request) {
   to.setCountOnly(request.range.count_only);
   to.setEventual(request.eventual);
   to.setMinRevision(request.min_revision);
+  to.setLease(request.lease);
   to.setBytesMax(static_cast<std::uint32_t>(request.range.bytes_max));
   return flatten(message);
 }
@@ -215,7 +217,7 @@ std::optional<ReadRequest> decode_read_request(std::string_view bytes) {
   return with_message(bytes, [](capnp::MessageReader& message) -> std::optional<ReadRequest> {
     auto from = message.getRoot<wire::ReadRequest>();
     return ReadRequest{from.getGroup(), string_of(from.getKey()), from.getEventual(),
-                       from.getMinRevision()};
+                       from.getMinRevision(), from.getLease()};
   });
 }
 
@@ -234,6 +236,7 @@ std::optional<ScanRequest> decode_scan_request(std::string_view bytes) {
     to.range.count_only = from.getCountOnly();
     to.eventual = from.getEventual();
     to.min_revision = from.getMinRevision();
+    to.lease = from.getLease();
     return to;
   });
 }

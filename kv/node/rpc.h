@@ -38,6 +38,7 @@ struct ReadRequest {
   std::string key;
   bool eventual = false;
   Revision min_revision = 0;
+  bool lease = false;
 };
 
 struct ScanRequest {
@@ -45,6 +46,7 @@ struct ScanRequest {
   EngineView::Range range;
   bool eventual = false;
   Revision min_revision = 0;
+  bool lease = false;
 };
 
 /// The next chunk of a partition's state as of the moment when chunk 0 was asked for.

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -123,6 +124,17 @@ void SnapshotOutbox::peer_down(raft::NodeId peer) {
   const Streams streams = streams_;
   for (const auto& [id, stream] : streams)
     if (stream->peer == peer) end(stream, false);
+}
+
+void SnapshotOutbox::keep_members(raft::GroupId group, const raft::Configuration& config) {
+  const auto named = [&](raft::NodeId peer) {
+    for (const auto* list : {&config.voters, &config.voters_outgoing, &config.learners})
+      if (std::find(list->begin(), list->end(), peer) != list->end()) return true;
+    return false;
+  };
+  const Streams streams = streams_;
+  for (const auto& [id, stream] : streams)
+    if (stream->group == group && !named(stream->peer)) end(stream, false);
 }
 
 void SnapshotOutbox::tick() {

@@ -46,6 +46,8 @@ class SnapshotOutbox {
   void start(raft::GroupId group, raft::NodeId peer, raft::Term term);
   void on_ack(raft::NodeId from, const net::SnapshotAck& ack);
   void peer_down(raft::NodeId peer);
+  /// Ends the group's streams to who is not in it any more (hazard M11).
+  void keep_members(raft::GroupId group, const raft::Configuration& config);
   /// Sends on where there is room; gives up streams that stand still.
   void tick();
   /// Lowest index that a stream under way of this group will leave its follower at.

@@ -70,7 +70,8 @@ TEST_F(ParamsTest, Numbers_OutOfRange_AreRefused) {
 
 TEST_F(ParamsTest, Consistency_OfLaterIssues_IsNamed) {
   EXPECT_EQ(params("consistency=eventual").read_options().consistency, kv::Consistency::kEventual);
-  for (const char* level : {"lease", "causal", "bounded", "", "Eventual"}) {
+  EXPECT_EQ(params("consistency=lease").read_options().consistency, kv::Consistency::kLease);
+  for (const char* level : {"causal", "bounded", "", "Eventual"}) {
     Params p = params(std::string("consistency=") + level);
     (void)p.read_options();
     const auto complaint = p.complaint();

@@ -159,7 +159,7 @@ TEST_F(Routes, DeletePrefix_GoesOnInSteps) {
 
 TEST_F(Routes, LaterFeatures_AreNamedNeverIgnored) {
   for (const char* query :
-       {"lease=1", "ttl=3", "revision=9", "consistency=lease", "max_age=1ms", "x"}) {
+       {"lease=1", "ttl=3", "revision=9", "consistency=causal", "max_age=1ms", "x"}) {
     const Answer read = get(std::string("/v1/kv/k?") + query);
     EXPECT_EQ(code_of(read), "bad_request") << query;
     const Answer write = put(std::string("k?") + query, "v");

@@ -175,6 +175,9 @@ TEST(Codec_Raft, BrokenRulesAreRefused) {
 TEST(Codec_Others, BrokenRulesAreRefused) {
   EXPECT_EQ(refusal(HelloReply{static_cast<HelloReply::Verdict>(6), 1}), NetError::kMalformed);
   EXPECT_EQ(refusal(Gossip{{{1, kOrdinalMax}}, ""}), NetError::kMalformed);
+  Gossip word;
+  word.founding = {1, 0, {{3, 7}, {2, 7}}};
+  EXPECT_EQ(refusal(word), NetError::kMalformed) << "founders out of order";
   SnapshotChunk chunk;
   chunk.term = 1;
   chunk.meta = {5, 1, {{1, 2, 2}, {}, {}}};

@@ -165,6 +165,11 @@ inline Gossip random_gossip(Random& random) {
     m.leads.push_back({static_cast<raft::GroupId>(random.next()), random.ordinal()});
   }
   m.http = random.address();
+  m.record_epoch = random.number();
+  m.founding.version = random.number();
+  m.founding.heard = random.number();
+  for (std::size_t n = random.below(5), node = 0; n > 0; --n)
+    m.founding.seen.push_back({node += 1 + random.below(9), random.number()});
   return m;
 }
 
@@ -268,7 +273,7 @@ inline bool same(const Gossip& a, const Gossip& b) {
   const auto same_lead = [](const Gossip::Lead& x, const Gossip::Lead& y) {
     return x.group == y.group && x.term == y.term;
   };
-  return a.http == b.http &&
+  return a.http == b.http && a.record_epoch == b.record_epoch && a.founding == b.founding &&
          std::equal(a.leads.begin(), a.leads.end(), b.leads.begin(), b.leads.end(), same_lead);
 }
 inline bool same(const SnapshotChunk& a, const SnapshotChunk& b) {

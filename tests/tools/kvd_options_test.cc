@@ -31,6 +31,7 @@ TEST_F(KvdOptionsTest, Nothing_OneNodeWithTheContractsDefaults) {
   EXPECT_EQ(store.replicas, defaults.replicas);
   EXPECT_EQ(store.heartbeat, defaults.heartbeat);
   EXPECT_EQ(store.election_timeout, defaults.election_timeout);
+  EXPECT_EQ(store.lease_drift_ppm, defaults.lease_drift_ppm);
   EXPECT_EQ(store.log_entries_kept, defaults.log_entries_kept);
   EXPECT_EQ(store.log_bytes_kept, defaults.log_bytes_kept);
   EXPECT_EQ(store.segment_bytes, defaults.segment_bytes);

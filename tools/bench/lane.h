@@ -17,6 +17,7 @@ namespace cairn::tools::bench {
 
 using Clock = std::chrono::steady_clock;
 
+enum class Consistency { kLinearizable, kLease, kEventual };
 enum class Workload { kPut, kGet, kMixed };
 
 /// What all phases of a run share.
@@ -26,8 +27,8 @@ struct Work {
   std::uint64_t keys = 100'000;
   std::size_t key_size = 16;
   std::size_t value_size = 256;
-  bool eventual = false;        // reads
-  bool absent_is_error = true;  // a get of a key that was loaded
+  Consistency consistency = Consistency::kLinearizable;  // of reads
+  bool absent_is_error = true;                           // a get of a key that was loaded
   std::uint64_t seed = 1;
 };
 

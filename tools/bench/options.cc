@@ -84,10 +84,15 @@ std::optional<std::string> read_work(const Settings& settings, Options& options)
     return bad_choice(settings, "distribution", "uniform, zipfian or latest");
   }
   const std::string& consistency = settings.text("consistency");
-  if (consistency != "linearizable" && consistency != "eventual") {
-    return bad_choice(settings, "consistency", "linearizable or eventual");
+  if (consistency == "linearizable") {
+    work.consistency = Consistency::kLinearizable;
+  } else if (consistency == "lease") {
+    work.consistency = Consistency::kLease;
+  } else if (consistency == "eventual") {
+    work.consistency = Consistency::kEventual;
+  } else {
+    return bad_choice(settings, "consistency", "linearizable, lease or eventual");
   }
-  work.eventual = consistency == "eventual";
   work.keys = settings.number("keys");
   work.key_size = settings.number("key-size");
   work.value_size = settings.number("value-size");
@@ -148,7 +153,7 @@ std::vector<Setting> bench_settings() {
       number("keys", "100000", "how many keys there are", 1'000'000'000),
       flag("no-load", "do not put all keys first; then a get may find nothing"),
       text("distribution", "NAME", "uniform", "of the keys: uniform, zipfian or latest"),
-      text("consistency", "LEVEL", "linearizable", "of reads: linearizable or eventual"),
+      text("consistency", "LEVEL", "linearizable", "of reads: linearizable, lease or eventual"),
       duration("timeout", "10s", "of an operation"),
       {.name = "seed",
        .kind = Kind::kNumber,

@@ -6,13 +6,25 @@
 namespace cairn::tools::bench {
 namespace {
 
+std::string query_of(Consistency consistency) {
+  switch (consistency) {
+    case Consistency::kLinearizable:
+      break;
+    case Consistency::kLease:
+      return "?consistency=lease";
+    case Consistency::kEventual:
+      return "?consistency=eventual";
+  }
+  return {};
+}
+
 class CairnProtocol final : public Protocol {
  public:
   explicit CairnProtocol(const Work& work)
       : work_(work),
         values_(work.value_size, work.seed),
         length_("Content-Length: " + std::to_string(work.value_size) + "\r\n\r\n"),
-        get_end_(work.eventual ? "?consistency=eventual HTTP/1.1\r\n" : " HTTP/1.1\r\n") {}
+        get_end_(query_of(work.consistency) + " HTTP/1.1\r\n") {}
 
   void append(std::string& out, const Operation& operation, std::string_view host) const override {
     out += operation.put ? "PUT /v1/kv/" : "GET /v1/kv/";
@@ -58,7 +70,7 @@ class EtcdProtocol final : public Protocol {
     std::string body = "{\"key\":\"" + base64_encode(key) + '"';
     if (operation.put) {
       body += ",\"value\":\"" + values_[operation.value % values_.size()] + '"';
-    } else if (work_.eventual) {
+    } else if (work_.consistency == Consistency::kEventual) {
       body += ",\"serializable\":true";
     }
     body += '}';

@@ -140,7 +140,8 @@ void StoreDriver::issue(Station& station, const Operation& operation) {
     return;
   }
   kv::ReadOptions options;
-  if (work_.eventual) options.consistency = kv::Consistency::kEventual;
+  if (work_.consistency == Consistency::kLease) options.consistency = kv::Consistency::kLease;
+  if (work_.consistency == Consistency::kEventual) options.consistency = kv::Consistency::kEventual;
   station.store.async_get(std::move(key), options,
                           [this, &station, operation](kv::Result<kv::ReadResult> result) {
                             ended(station, operation, result);

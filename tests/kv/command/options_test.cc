@@ -103,6 +103,10 @@ TEST(Options_Validate, Times_AreInRange) {
   EXPECT_EQ(refused(alone(), [](Options& o) { o.election_timeout = milliseconds{200}; }), "");
   EXPECT_EQ(refused(alone(), [](Options& o) { o.election_timeout = hours{1}; }),
             "election_timeout");
+  for (const std::uint32_t ppm : {0u, 1'000u, 200'000u})
+    EXPECT_EQ(refused(alone(), [&](Options& o) { o.lease_drift_ppm = ppm; }), "") << ppm;
+  for (const std::uint32_t ppm : {1u, 999u, 200'001u})
+    EXPECT_EQ(refused(alone(), [&](Options& o) { o.lease_drift_ppm = ppm; }), "lease_drift_ppm");
   EXPECT_EQ(refused(alone(), [](Options& o) { o.timeout = milliseconds{0}; }), "timeout");
   EXPECT_EQ(refused(alone(), [](Options& o) { o.timeout = hours{1}; }), "timeout");
   EXPECT_EQ(refused(alone(), [](Options& o) { o.idempotency_window = milliseconds{-1}; }),

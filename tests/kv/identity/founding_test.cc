@@ -62,6 +62,20 @@ class Founding_Story : public ::testing::Test {
     meet(1, 2);
     meet(2, 3);
     meet(1, 3);
+    talk();
+  }
+  /// `from` says its word to `to`, if both still wait.
+  void say(std::uint64_t from, std::uint64_t to) {
+    if (nodes_[from].record.cluster_id != 0 || nodes_[to].record.cluster_id != 0) return;
+    if (const auto word = nodes_[from].founding->word_to(to))
+      nodes_[to].founding->told(from, *word);
+  }
+  /// Twice round: the second time everybody says that it has heard the first.
+  void talk() {
+    for (int round = 0; round < 2; ++round)
+      for (const std::uint64_t from : {1, 2, 3})
+        for (const std::uint64_t to : {1, 2, 3})
+          if (from != to) say(from, to);
   }
   Founding::Decision decision(std::uint64_t id) { return nodes_[id].founding->decide(); }
   Kind kind(std::uint64_t id) { return decision(id).kind; }
@@ -121,7 +135,24 @@ TEST_F(Founding_Story, OneGoesDownBeforeAllMet_TheyWaitForIt) {
   nodes_[1].founding->lost(2);
   meet(1, 3);
   EXPECT_EQ(decision(1).why, "waiting for the other founders: node 2");
+  meet(2, 3);
   meet(1, 2);
+  EXPECT_EQ(decision(1).why, "waiting for other founders to see all of them: node 2, 3");
+  talk();
+  EXPECT_EQ(kind(1), Kind::kFound);
+}
+
+TEST_F(Founding_Story, AllSeeAll_TheyWaitUntilEachKnowsThatItWasHeard) {
+  start_all();
+  meet(1, 2);
+  meet(2, 3);
+  meet(1, 3);
+  for (const std::uint64_t from : {2, 3}) say(from, 1);
+  EXPECT_EQ(kind(1), Kind::kWait) << "they don't know what node 1 sees";
+  for (const std::uint64_t to : {2, 3}) say(1, to);
+  say(2, 1);
+  EXPECT_EQ(kind(1), Kind::kWait) << "nor has node 3 said that it does";
+  say(3, 1);
   EXPECT_EQ(kind(1), Kind::kFound);
 }
 
@@ -183,36 +214,54 @@ TEST_F(Founding_Story, WipedBeforeTheFounding_IsNoHarm) {
   EXPECT_EQ(nodes_[1].record, nodes_[2].record);
 }
 
-// Node 1 has founded with node 2's first directory; node 3, which has not heard of it yet, with the
-// second one. One that remembers is enough.
-TEST_F(Founding_Story, WipedInOneRecordListedInAnother_IsWiped) {
+// Node 1 has founded with node 2's first directory; node 3, which has not heard of it yet, sees the
+// second one.
+TEST_F(Founding_Story, LostWhileOneHasFounded_NoSecondRecord) {
   start_all();
   all_meet();
   ASSERT_TRUE(settle(1));
   wipe(2);
-  nodes_[3].founding->heard(hello_of(2));
-  ASSERT_TRUE(settle(3));
   meet(2, 3);
-  EXPECT_EQ(kind(2), Kind::kAdopt);
+  talk();
+  EXPECT_EQ(kind(2), Kind::kWait);
+  EXPECT_EQ(decision(3).why, "waiting for other founders to see all of them: node 1, 2");
+  meet(1, 3);
+  EXPECT_EQ(kind(3), Kind::kAdopt);
   meet(1, 2);
   EXPECT_EQ(kind(2), Kind::kWiped);
+}
+
+// An old word of node 1 speaks of a set that node 1 sees no more.
+TEST_F(Founding_Story, LostAfterAWord_TheOldWordFoundsNothing) {
+  start_all();
+  all_meet();
+  nodes_[1].founding->lost(3);
+  wipe(3);
+  meet(1, 3);
+  meet(2, 3);
+  say(3, 1);
+  say(3, 2);
+  say(1, 3);
+  say(1, 2);
+  EXPECT_EQ(kind(1), Kind::kWait) << "node 2's newest word is of the lost directory";
+  talk();
+  for (const std::uint64_t id : {1, 2, 3}) ASSERT_TRUE(settle(id));
+  EXPECT_EQ(nodes_[1].record, nodes_[2].record);
+  EXPECT_EQ(nodes_[1].record, nodes_[3].record);
 }
 
 TEST_F(Founding_Story, TwoRecordsWithThisDirectory_AreAnError) {
   start_all();
   all_meet();
   ASSERT_TRUE(settle(1));
-  wipe(3);
-  nodes_[2].founding->heard(hello_of(3));
-  // Node 2 founds with the second directory of node 3: node 1's record and its own differ.
-  ASSERT_TRUE(settle(2));
+  nodes_[2].record = nodes_[1].record;
   start(4, {.members = {{1, "a:1"}, {2, "b:1"}, {4, "d:1"}}});
   auto from_one = hello_of(1), from_two = hello_of(2);
   for (auto* hello : {&from_one, &from_two}) {
     hello->founding.founders[2] = {
         .node = 4, .address = "d:1", .incarnation = nodes_[4].incarnation};
   }
-  from_two.founding.founders[0].incarnation += 1;
+  from_two.founding.founders[0].incarnation += 1;  // as no two founders can write
   for (auto* hello : {&from_one, &from_two}) {
     hello->founding.cluster_id = compute_cluster_id(hello->founding);
     nodes_[4].founding->heard(*hello);

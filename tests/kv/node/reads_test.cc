@@ -19,6 +19,18 @@ class ReadsTest : public ::testing::Test, protected ReadHost {
     here_->lead();
     ASSERT_TRUE(here_->replica->serves());
   }
+  /// Likewise, and it holds a lease.
+  void with_leases() {
+    here_ = std::make_unique<test::QuietReplica>(std::vector<raft::NodeId>{1}, 1, engine_.state(),
+                                                 /*leases=*/true);
+    for (int i = 0; i < 20; ++i) {  // it keeps still for a while after its boot
+      here_->time += milliseconds(10);
+      here_->replica->tick();
+      here_->settle();
+    }
+    ASSERT_TRUE(here_->replica->serves());
+  }
+  static constexpr Freshness kLease{.lease = true};
   template <class T>
   struct Outcome {
     std::optional<Result<T>> result;
@@ -108,6 +120,59 @@ TEST_F(ReadsTest, Get_Here_AfterAReadIndex) {
   ASSERT_EQ(got.answers, 1);
   EXPECT_EQ((*got.result)->item->value, "2");
   EXPECT_EQ((*got.result)->revision, 30u);
+}
+
+TEST_F(ReadsTest, Get_Lease_Held_AtOnce) {
+  with_leases();
+  Outcome<ReadResult> got;
+  reads_.get(kGroup, "b", kLease, now_ + seconds(1), into(got));
+  ASSERT_EQ(got.answers, 1);
+  EXPECT_EQ((*got.result)->item->value, "2");
+}
+
+TEST_F(ReadsTest, Get_Lease_RanOutOrOff_TakesTheQuorum) {
+  for (const bool leases : {true, false}) {
+    leases ? with_leases() : with_replica();
+    here_->time += seconds(1);  // a pause: nobody was asked meanwhile
+    Outcome<ReadResult> got;
+    reads_.get(kGroup, "b", kLease, now_ + seconds(1), into(got));
+    EXPECT_EQ(got.answers, 0);
+    here_->settle();
+    ASSERT_EQ(got.answers, 1);
+    EXPECT_EQ((*got.result)->item->value, "2");
+  }
+}
+
+TEST_F(ReadsTest, GetAndPage_LeaseRunsOutWhileReading_AreReadAnewAfterAQuorumsWord) {
+  with_leases();
+  Outcome<PageReply> paged;
+  reads_.page(kGroup, {}, kLease, now_ + seconds(1), into(paged));
+  ASSERT_EQ(errands_.size(), 1u);
+  here_->time += seconds(1);
+  run_reads();
+  EXPECT_EQ(paged.answers, 0) << "what was read may be old by now";
+  engine_.put("b", "4");
+  here_->settle();
+  run_reads();
+  ASSERT_EQ(paged.answers, 1);
+  EXPECT_EQ((*paged.result)->page.items.at(1).value, "4");
+}
+
+TEST_F(ReadsTest, Get_LeaseAtAFollower_GoesToTheLeader) {
+  here_ = std::make_unique<test::QuietReplica>(std::vector<raft::NodeId>{1, 2}, 1, engine_.state(),
+                                               /*leases=*/true);
+  Outcome<ReadResult> got;
+  get(got, kLease);
+  const Asked asked = take();
+  EXPECT_EQ(asked.to, 2u);
+  EXPECT_TRUE(decode_read_request(asked.body)->lease);
+  asked.done(RpcReply(ReadResult{std::nullopt, 7}));
+  ASSERT_EQ(got.answers, 1);
+  EXPECT_EQ((*got.result)->revision, 7u);
+  // With nobody known to lead, this node asks for a read index as soon as there is one.
+  leader_ = raft::kNobody;
+  get(got, kLease);
+  EXPECT_TRUE(asked_.empty());
 }
 
 TEST_F(ReadsTest, Get_HereEventual_AtOnce_EvenFenced) {

@@ -47,6 +47,7 @@ TEST(Rpc, Read_RoundTrip) {
   EXPECT_EQ(back->group, 3u);
   EXPECT_EQ(back->key, bytes());
   EXPECT_TRUE(back->eventual);
+  EXPECT_FALSE(back->lease);
   EXPECT_EQ(back->min_revision, 99u);
 }
 
@@ -55,6 +56,7 @@ TEST(Rpc, Scan_RoundTrip_AndTheByteBoundNeverGrows) {
   request.group = 9;
   request.range = {bytes(), "end", 77, 100'000, true, true, true};
   request.eventual = true;
+  request.lease = true;
   request.min_revision = 5;
   const auto back = decode_scan_request(encode_request(request));
   ASSERT_TRUE(back);
@@ -64,6 +66,7 @@ TEST(Rpc, Scan_RoundTrip_AndTheByteBoundNeverGrows) {
   EXPECT_EQ(back->range.limit, 77u);
   EXPECT_EQ(back->range.bytes_max, 100'000u);
   EXPECT_TRUE(back->range.reverse && back->range.keys_only && back->range.count_only);
+  EXPECT_TRUE(back->lease);
   EXPECT_TRUE(back->eventual);
   EXPECT_EQ(back->min_revision, 5u);
   request.range.bytes_max = 1u << 30;

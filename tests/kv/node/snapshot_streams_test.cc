@@ -231,6 +231,27 @@ TEST_F(SnapshotStreams, NoReplicaThere_IsRefused) {
   EXPECT_EQ(outbox_.counters().send_failed, 1u);
 }
 
+TEST_F(SnapshotStreams, MemberLeft_ItsStreamEnds_OthersGoOn) {
+  fill(60);
+  start();
+  outbox_.start(kGroup, 3, 1);
+  raft::Configuration config;
+  config.voters = {1};
+  outbox_.keep_members(kGroup + 1, config);
+  EXPECT_EQ(outbox_.counters().send_failed, 0u) << "another group";
+  config.voters_outgoing = {1, 3};
+  config.learners = {2};
+  outbox_.keep_members(kGroup, config);
+  EXPECT_EQ(outbox_.counters().send_failed, 0u) << "on its way out, it still votes";
+  config.voters_outgoing.clear();
+  outbox_.keep_members(kGroup, config);
+  EXPECT_EQ(outbox_.counters().send_failed, 1u);
+  carry();
+  EXPECT_EQ(outbox_.counters().sent, 1u);
+  EXPECT_EQ(inbox_.counters().installed, 1u);
+  EXPECT_FALSE(outbox_.pinned(kGroup));
+}
+
 TEST_F(SnapshotStreams, LeaderNoMore_TheStreamEnds) {
   fill(60);
   start();

@@ -59,9 +59,11 @@ class SmallEngine {
 /// A replica whose log and messages go nowhere.
 class QuietReplica : private ReplicaHost {
  public:
-  QuietReplica(std::vector<raft::NodeId> voters, raft::NodeId self, const EngineGroup& state) {
+  QuietReplica(std::vector<raft::NodeId> voters, raft::NodeId self, const EngineGroup& state,
+               bool leases = false) {
     raft::CoreOptions options;
     options.id = self;
+    options.lease = leases;
     raft::Restored restored;
     restored.config.voters = std::move(voters);
     restored.applied = restored.start_index = restored.last_index = state.applied;

@@ -10,6 +10,16 @@ std::string cluster_id(Story& story, NodeId id) {
   return story.world.node(id).cluster().cluster_id;
 }
 
+bool founded(Story& story, NodeId id) {
+  return story.world.node(id).cluster().partitions.size() > 0;
+}
+
+bool all_founded(Story& story) {
+  for (const NodeId id : {1, 2, 3})
+    if (!founded(story, id)) return false;
+  return true;
+}
+
 TEST(SimFounding, TwoOfThree_Started_WaitForTheThird) {
   for (const std::uint64_t seed : seeds(5)) {
     Story story(seed);
@@ -72,6 +82,51 @@ TEST(SimFounding, AllCrash_WhileFounding_LeaveOneCluster) {
     EXPECT_EQ(cluster_id(story, 1), cluster_id(story, 3));
     story.converge();
   }
+}
+
+TEST(SimFounding, FreshCluster_IsFoundedInAFewRoundTrips) {
+  for (const std::uint64_t seed : seeds(10)) {
+    Story story(seed);
+    const Time begun = story.world.now();
+    story.world.start_all();
+    ASSERT_TRUE(story.world.run_until([&] { return all_founded(story); }, seconds{5}));
+    EXPECT_LT(story.world.now() - begun, milliseconds{500});
+  }
+}
+
+/// One founder loses its directory while another may have founded, and a third hears nothing of it.
+TEST(SimFounding, FounderLost_WhileOneMayHaveFounded_LeavesOneRecord) {
+  int founded_early = 0;
+  for (const std::uint64_t seed : seeds(60)) {
+    Story story(seed);
+    raft::Random random = story.world.random("founding");
+    const auto some = [&](std::uint64_t us) {
+      story.world.run_for(Time(static_cast<std::int64_t>(random.between(1, us))));
+    };
+    const NodeId lost = random.between(1, 3), one = 1 + lost % 3, other = 1 + one % 3;
+    story.world.start_all();
+    some(30'000);
+    story.world.network().cut(one, other);
+    story.world.network().cut(other, one);
+    some(30'000);
+    if (founded(story, one) || founded(story, other)) ++founded_early;
+    story.world.crash(lost, CrashKind::kProcess);
+    story.world.wipe(lost);
+    story.world.network().cut(one, lost);
+    story.world.network().cut(lost, one);
+    ASSERT_TRUE(story.world.start(lost));
+    story.world.run_for(seconds{2});
+    std::set<std::string> ids;
+    for (const NodeId id : {1, 2, 3})
+      if (founded(story, id)) ids.insert(cluster_id(story, id));
+    EXPECT_LE(ids.size(), 1u) << replay(seed);
+    story.world.network().heal_all();
+    ASSERT_TRUE(story.ready(seconds{40}));
+    EXPECT_EQ(cluster_id(story, 1), cluster_id(story, 2));
+    EXPECT_EQ(cluster_id(story, 1), cluster_id(story, 3));
+    EXPECT_TRUE(story.put_until_ok(lost, "k", "v"));
+  }
+  EXPECT_GT(founded_early, 3) << "else nothing was at stake";
 }
 
 }  // namespace

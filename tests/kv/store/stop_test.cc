@@ -1,4 +1,9 @@
 // The end of a store, at any moment: bounded, with one answer to every call.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <boost/asio/use_future.hpp>
 #include <condition_variable>
@@ -14,6 +19,31 @@ namespace {
 
 constexpr milliseconds kStopMax{3'500};
 
+bool is_free(std::uint16_t port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const bool bound =
+      fd >= 0 && ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  if (fd >= 0) ::close(fd);
+  return bound;
+}
+
+/// Below the range of outgoing connections, so that nobody dials himself there; another process
+/// looks elsewhere first.
+std::vector<std::uint16_t> free_ports(std::size_t count) {
+  std::vector<std::uint16_t> ports;
+  const auto begin = static_cast<std::uint32_t>(::getpid()) * 17;
+  for (std::uint32_t i = 0; i < 20'000 && ports.size() < count; ++i) {
+    const auto port = static_cast<std::uint16_t>(10'000 + (begin + i) % 20'000);
+    if (is_free(port)) ports.push_back(port);
+  }
+  EXPECT_EQ(ports.size(), count);
+  return ports;
+}
+
 class StoreStopTest : public StoreFixture {
  protected:
   void stop_in_time() {
@@ -24,10 +54,14 @@ class StoreStopTest : public StoreFixture {
   Options member(std::uint64_t id, const std::string& name) {
     Options o = options(name);
     o.node_id = id;
-    o.cluster = {{1, "127.0.0.1:21811"}, {2, "127.0.0.1:21812"}, {3, "127.0.0.1:21813"}};
+    for (std::uint64_t m = 1; m <= 3; ++m)
+      o.cluster.push_back({m, "127.0.0.1:" + std::to_string(ports_[m - 1])});
     o.peer = o.cluster[id - 1].peer;
     return o;
   }
+
+ private:
+  const std::vector<std::uint16_t> ports_ = free_ports(3);
 };
 
 TEST_F(StoreStopTest, Stop_Again_IsANoOp) {

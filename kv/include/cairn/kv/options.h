@@ -48,6 +48,13 @@ struct Options {
   std::chrono::milliseconds heartbeat{50};
   /// Shortest election timeout; the longest is twice that. At least 4 heartbeats.
   std::chrono::milliseconds election_timeout{300};
+  /// Leases, which answer Consistency::kLease reads at the leader without asking anybody: the
+  /// bound, in parts per million, within which every member's clock and timers run true, also while
+  /// its machine sleeps. 0: no leases; 1,000 .. 200,000. Beyond the bound such a read may be stale,
+  /// nothing else is lost. A majority of a partition's replicas must have leases on and the same
+  /// election_timeout, or there is no lease. Before leases are turned off, or election_timeout
+  /// shortened, at a member, it stays stopped for an election timeout.
+  std::uint32_t lease_drift_ppm = 0;
   /// Log kept for followers that are behind, per partition: entries (100 .. 10^9) and bytes
   /// (1 MiB .. 1 GiB), whichever is less.
   std::uint64_t log_entries_kept = 10'000;

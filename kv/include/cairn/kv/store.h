@@ -6,8 +6,8 @@
 //
 // Threads: every function may be called from any thread, several at once, but for moving, stop()
 // and destruction, which need the object to oneself. Plain calls wait for their answer; the
-// async_ forms return at once and run their callback on the store's loop thread (never inside the
-// call, unless the call is made on that thread): it must not block, and a plain call made there
+// async_ forms return at once and run their callback on the store's loop thread (inside the call
+// only if that is made there, or after stop()): it must not block, and a plain call made there
 // fails with kBadRequest. <cairn/kv/async.h> has them with Asio completion tokens.
 //
 // Guarantees: writes are durable on a quorum before they are answered; reads are linearizable
@@ -42,6 +42,8 @@ struct Item {
 
 enum class Consistency {
   kLinearizable,  // sees every write answered before the read began; one quorum round
+  kLease,         // likewise while clocks keep Options::lease_drift_ppm; at the leader, at once
+                  // while it holds a lease, else (also with leases off) by a quorum round
   kEventual,      // what this node has applied, at once; a replica elsewhere answers likewise
 };
 
