@@ -135,7 +135,7 @@ int main_of(int argc, const char* const* argv) {
 int main(int argc, char** argv) {
   // Disks in memory are copied all the time: without this the heap is given back to the system, and
   // faulted in again page by page, after every copy. A third of all processor time.
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);  // more is refused
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
   mallopt(M_TOP_PAD, 16 << 20);
   return cairn::sim_tool::main_of(argc, argv);
