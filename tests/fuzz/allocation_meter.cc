@@ -16,7 +16,11 @@
 #endif
 #endif
 #ifdef CAIRN_SANITIZER_HOOKS
-#include <sanitizer/allocator_interface.h>
+// Of the sanitizers' runtimes; gcc's package has them without their header.
+extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*taken)(const volatile void*,
+                                                                       std::size_t),
+                                                         void (*given)(const volatile void*));
+extern "C" std::size_t __sanitizer_get_allocated_size(const volatile void* p);
 #endif
 
 namespace {
@@ -54,8 +58,7 @@ namespace {
 [[maybe_unused]] const int kInstalled = __sanitizer_install_malloc_and_free_hooks(
     [](const volatile void*, std::size_t size) { taken(size); },
     [](const volatile void* p) {
-      if (p != nullptr)
-        now -= std::min(now.load(), __sanitizer_get_allocated_size(const_cast<const void*>(p)));
+      if (p != nullptr) now -= std::min(now.load(), __sanitizer_get_allocated_size(p));
     });
 
 }  // namespace

@@ -64,8 +64,8 @@ class MemberStory : public Story {
   }
   std::vector<NodeId> replicas(NodeId at, std::uint32_t partition = 0) {
     std::vector<NodeId> nodes;
-    for (const ReplicaView& r : world.node(at).cluster().partitions.at(partition).replicas)
-      nodes.push_back(r.node);
+    const ClusterView view = world.node(at).cluster();
+    for (const ReplicaView& r : view.partitions.at(partition).replicas) nodes.push_back(r.node);
     return nodes;
   }
   void put_many(NodeId at, int from, int to) {
