@@ -316,6 +316,8 @@ std::vector<Sample> NodeImpl::metrics() const {
   add_round_metrics(rounds_, self_, out);
   if (wal_) add_log_metrics(wal_->metrics(), self_, out);
   if (engine_) add_engine_metrics(engine_->metrics(), out);
+  out.gauge("cairn_quarantines", "folders of damaged or outdated data that were set aside",
+            double(quarantined_));
   if (peers_) add_peer_metrics(peers_->metrics(), out);
   out.counter("cairn_snapshots_installed_total", "snapshots installed from leaders",
               inbox_.counters().installed);
