@@ -66,6 +66,7 @@ Result<void> NodeImpl::rebuild_engine(const std::string& why) {
   const auto folder =
       set_engine_aside(*seams_.files, options_.data_dir, why, seams_.clock->wall_ms());
   if (!folder) return folder.error();
+  quarantined_ = quarantines(*seams_.files, options_.data_dir);
   log_line(LogLine::Level::kError, "its database is damaged (" + why + "), was moved to " +
                                        *folder + ", and is made again from the log");
   std::string detail;
