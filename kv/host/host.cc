@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
 #include <thread>
 #include <utility>
 
 #include "kv/host/one_answer.h"
+#include "kv/identity/quarantine.h"
 
 namespace cairn::kv {
 
@@ -26,6 +28,13 @@ std::uint64_t system_random() {
     // Interrupted, early at boot: nothing else can make a request of 8 bytes fail.
   }
   return value;
+}
+
+/// Waits until the thread has run what was posted to it before.
+void run_out(wal::ThreadExecutor& executor) {
+  std::promise<void> done;
+  executor.post([&done] { done.set_value(); });
+  done.get_future().wait();
 }
 
 /// The program's on_failure at most once, whoever of us notices first.
@@ -95,6 +104,10 @@ Result<void> Host::start() {
       transport_ = std::make_unique<net::AsioTransport>(loop_.context(), options_.peer);
     }
     auto node = Node::open(seams(), options_);
+    if (!node && may_open_again(node.error())) {
+      run_out(log_);
+      node = Node::open(seams(), options_);
+    }
     if (!node) return node.error();
     node_ = std::move(*node);
     return node_->start();
@@ -234,11 +247,22 @@ void Host::reopen() {
   });
 }
 
+/// Its data are damaged and go aside when it is opened again.
+bool Host::may_open_again(const Error& error) {
+  if (error.code != Errc::kCorrupt) return false;
+  const auto marked = is_marked_for_setting_aside(files_, options_.data_dir);
+  return marked && *marked;
+}
+
 void Host::open_anew() {
   if (stopped_) return;
   node_->release();
   transport_ = std::make_unique<net::AsioTransport>(loop_.context(), options_.peer);
   auto node = Node::open(seams(), options_);
+  if (!node && may_open_again(node.error())) {
+    log_.post([this] { loop_.post([this] { open_anew(); }); });
+    return;
+  }
   Result<void> started = node ? (*node)->start() : Result<void>(node.error());
   if (started) {
     node_ = std::move(*node);

@@ -74,6 +74,7 @@ class Host : public std::enable_shared_from_this<Host> {
   void stop_node();
   /// The node asks to begin anew over the same directory: loop thread.
   void reopen();
+  [[nodiscard]] bool may_open_again(const Error& error);
   void open_anew();
   void tear_down();
   /// `for_good`: what is lent later is revoked at once.

@@ -70,7 +70,9 @@ class PartitionsView {
 class Node {
  public:
   /// Takes the directory's lock, writes this boot's identity, and, if the cluster is founded, opens
-  /// log and engine and recovers. Synchronous. `options` have passed validate().
+  /// log and engine and recovers. Synchronous. `options` have passed validate(). kCorrupt while the
+  /// directory is marked (kv/identity/quarantine.h): once `log` has run what was posted to it, open
+  /// again, and the node begins anew.
   [[nodiscard]] static Result<std::shared_ptr<Node>> open(const NodeSeams& seams, Options options);
   virtual ~Node() = default;
 

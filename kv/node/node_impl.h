@@ -4,7 +4,7 @@
 // node_groups.cc (replicas that come and go), node_reconcile.cc (groups moved to where they are
 // wanted), node_admin.cc (people's changes), node_turn.cc (ticks, the pump), node_clients.cc
 // (writes), node_reads.cc (reads), node_peers.cc (what peers say), node_views.cc (what people see),
-// node_end.cc (stop, fence, failure).
+// node_damage.cc (own data that are damaged), node_end.cc (stop, fence, failure).
 //
 // Raft speaks of members, everything else of nodes (kv/placement/member.h): they meet here.
 #pragma once
@@ -23,6 +23,7 @@
 #include "kv/identity/founding_record.h"
 #include "kv/identity/identity.h"
 #include "kv/identity/judge.h"
+#include "kv/identity/quarantine.h"
 #include "kv/node/admin.h"
 #include "kv/node/apply_stage.h"
 #include "kv/node/backups.h"
@@ -205,11 +206,22 @@ class NodeImpl final : public Node,
   // --- node_joining.cc
   void begin_join(const net::FoundingRecord& founding);
   void join_by(const ClusterRecord& record);
+  void begin_return();
   void consider_rejoin(const net::Hello& hello,
                        const std::function<void(net::HelloReply::Verdict)>& verdict);
   void watch_refusal();
   void come_back_anew(const std::string& why);
   [[nodiscard]] std::string joining_reason() const;
+
+  // --- node_damage.cc
+  [[nodiscard]] bool others_suffice() const;
+  [[nodiscard]] FormerLife life_that_ends(const std::string& why) const;
+  [[nodiscard]] Error damaged_at_start(const Error& found);
+  [[nodiscard]] Result<void> rebuild_engine(const std::string& why);
+  [[nodiscard]] bool log_has_all() const;
+  void damaged(const std::string& what);
+  /// True: it is, and what is to be done about it has begun.
+  bool engine_damaged();
 
   // --- node_founding.cc
   [[nodiscard]] FoundingPlan founding_plan() const;
@@ -229,7 +241,8 @@ class NodeImpl final : public Node,
   [[nodiscard]] PartitionView partition_view(std::uint32_t partition) const;
 
   // --- node_end.cc
-  void fence(const std::string& why);
+  void fence(const std::string& why, Errc code = Errc::kFenced);
+  void withdraw(const std::string& why);
   void end_all_calls(const Error& error);
   void stop_step();
   void close_log();
@@ -341,6 +354,8 @@ class NodeImpl final : public Node,
   net::FoundingRecord joining_;
   ClusterRecord candidate_;
   bool rejoin_ = false;
+  std::optional<FormerLife> former_;       // while unfounded: it must not found, and whom it knew
+  std::size_t quarantined_ = 0;            // folders of data set aside
   bool leaving_for_good_ = false;          // the host was asked to open this node anew
   std::map<NodeNumber, Micros> wiped_by_;  // who says that this directory is not what it was, since
   std::map<NodeNumber, Micros> rejoin_asked_;

@@ -238,6 +238,10 @@ void NodeImpl::read_log(Replica& replica, const raft::LogRead& read) {
                  for (wal::LogEntry& e : *result)
                    entries.push_back({e.index, e.term, static_cast<raft::EntryKind>(e.kind),
                                       std::make_shared<const std::string>(std::move(e.data))});
+               } else if (result.error() == wal::WalError::kCorrupt) {
+                 self->damaged("an entry of its log, group " + std::to_string(group) + " between " +
+                               std::to_string(read.from) + " and " + std::to_string(read.to));
+                 return;
                } else if (result.error() != boost::system::errc::result_out_of_range) {
                  self->fence("the log could not be read: " + result.error().message());
                  return;
@@ -250,7 +254,7 @@ void NodeImpl::upkeep() {
   outbox_.tick();
   inbox_.tick();
   backups_.tick();
-  if (!engine_ || fenced_) return;
+  if (!engine_ || fenced_ || engine_damaged()) return;
   for (auto& [group, r] : replicas_) trim(*r);
   if (engine_->metrics().unflushed_bytes > kUnflushedBytesMax) start_flush();
   if (Replica* metadata = replica(kMetadataGroup)) propose_founding(*metadata);
@@ -332,7 +336,7 @@ void NodeImpl::flush_engine(std::function<void(bool)> done) {
         if (point) {
           for (const auto& [group, index] : point->applied)
             self->flushed_[group] = std::max(self->flushed_[group], index);
-        } else {
+        } else if (!self->engine_damaged()) {
           self->fence("the engine could not be flushed: " + point.error().message());
         }
         done(point.has_value());

@@ -237,7 +237,7 @@ TEST(SimMembers, RolledBackDirectory_MovesItsDataAside_AndComesBack) {
     ASSERT_TRUE(story.ready());
     story.expect_all(3, 20);
     story.converge();
-    EXPECT_TRUE(story.world.disk(3).exists("node/set-aside-1/identity").value());
+    EXPECT_TRUE(story.world.disk(3).exists("node/quarantine/1/identity").value());
   }
 }
 
