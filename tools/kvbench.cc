@@ -6,10 +6,11 @@
 #include <csignal>
 #include <cstdio>
 
+#include "tools/bench/call_driver.h"
 #include "tools/bench/http_driver.h"
 #include "tools/bench/options.h"
 #include "tools/bench/report.h"
-#include "tools/bench/store_driver.h"
+#include "tools/bench/store_target.h"
 
 namespace cairn::tools::bench {
 namespace {
@@ -59,19 +60,21 @@ Progress progress_of(const std::string& label) {
 
 std::unique_ptr<Driver> make_driver(const Options& options) {
   if (options.endpoints.empty()) {
-    return std::make_unique<StoreDriver>(options.work, options.embedded, options.members,
-                                         options.concurrency);
+    return std::make_unique<CallDriver>(
+        options.work, std::make_unique<StoreTarget>(options.work, options.embedded),
+        options.concurrency, nullptr);
   }
-  auto protocol = options.etcd ? etcd_protocol(options.work) : cairn_protocol(options.work);
+  auto protocol =
+      options.etcd ? etcd_protocol(options.work, false) : cairn_protocol(options.work, false);
   return std::make_unique<HttpDriver>(options.work, std::move(protocol), options.endpoints,
-                                      options.concurrency, options.timeout);
+                                      options.concurrency, options.timeout, nullptr);
 }
 
 // One phase; its errors that do not count as a measurement are told at once.
 int prepare(Driver& driver, const Phase& phase, const std::string& label) {
   const RunResult result = driver.run(phase, progress_of(label));
   if (!result.lost.empty()) return fail(kUnreachable, result.lost);
-  if (result.tally.errors == 0 || !phase.load) return kDone;
+  if (result.tally.errors == 0 || phase.what != Phase::What::kLoad) return kDone;
   std::string text = "loading failed:";
   for (const auto& [code, count] : result.tally.errors_by_code) {
     text += " " + std::to_string(count) + " " + code;
@@ -106,8 +109,8 @@ int measure(Driver& driver, const Options& options) {
     RunResult result = driver.run(phase, progress_of(label));
     if (!result.lost.empty()) return fail(kUnreachable, result.lost);
     errors += result.tally.errors;
-    reports.push_back({options.workload_name, options.concurrency.clients, phase.rate > 0,
-                       std::move(result.tally)});
+    reports.push_back({std::string(options.work.mix->name), options.concurrency.clients,
+                       phase.rate > 0, std::move(result.tally)});
     if (options.runs > 1) {
       std::fprintf(stderr, "%s: %.0f ops a second\n", label.c_str(),
                    reports.back().operations_per_second());
@@ -149,7 +152,7 @@ int kvbench_main(const std::vector<std::string>& arguments) {
   if (auto error = driver->open(); !error.empty()) return fail(kUnreachable, error);
   if (options.load) {
     Phase load;
-    load.load = true;
+    load.what = Phase::What::kLoad;
     if (int status = prepare(*driver, load, "load")) return status;
   }
   if (options.warmup.count() > 0) {

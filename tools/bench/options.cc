@@ -5,11 +5,9 @@
 namespace cairn::tools::bench {
 namespace {
 
-using Kind = Setting::Kind;
-
 Setting number(const char* name, const char* fallback, const char* help, std::uint64_t max) {
   return {.name = name,
-          .kind = Kind::kNumber,
+          .kind = Setting::Kind::kNumber,
           .argument = "N",
           .fallback = fallback,
           .help = help,
@@ -20,7 +18,7 @@ Setting number(const char* name, const char* fallback, const char* help, std::ui
 
 Setting duration(const char* name, const char* fallback, const char* help) {
   return {.name = name,
-          .kind = Kind::kDuration,
+          .kind = Setting::Kind::kDuration,
           .argument = "TIME",
           .fallback = fallback,
           .help = help,
@@ -35,7 +33,7 @@ Setting text(const char* name, const char* argument, const char* fallback, const
 }
 
 Setting flag(const char* name, const char* help) {
-  return {.name = name, .kind = Kind::kSwitch, .help = help, .flag_only = true};
+  return {.name = name, .kind = Setting::Kind::kSwitch, .help = help, .flag_only = true};
 }
 
 std::string bad_choice(const Settings& settings, const char* name, const char* choices) {
@@ -63,16 +61,13 @@ std::optional<std::string> read_target(const Settings& settings, Options& option
 
 std::optional<std::string> read_work(const Settings& settings, Options& options) {
   Work& work = options.work;
-  options.workload_name = settings.text("workload");
-  if (options.workload_name == "put") {
-    work.workload = Workload::kPut;
-  } else if (options.workload_name == "get") {
-    work.workload = Workload::kGet;
-  } else if (options.workload_name == "mixed") {
-    work.workload = Workload::kMixed;
-  } else {
-    return bad_choice(settings, "workload", "put, get or mixed");
+  work.mix = find_mix(settings.text("workload"));
+  if (work.mix == nullptr) {
+    std::string names;
+    for (const Mix& mix : mixes()) (names += names.empty() ? "" : ", ") += mix.name;
+    return bad_choice(settings, "workload", ("one of " + names).c_str());
   }
+  work.distribution = work.mix->distribution;
   const std::string& distribution = settings.text("distribution");
   if (distribution == "uniform") {
     work.distribution = Distribution::kUniform;
@@ -80,7 +75,7 @@ std::optional<std::string> read_work(const Settings& settings, Options& options)
     work.distribution = Distribution::kZipfian;
   } else if (distribution == "latest") {
     work.distribution = Distribution::kLatest;
-  } else {
+  } else if (!distribution.empty()) {
     return bad_choice(settings, "distribution", "uniform, zipfian or latest");
   }
   const std::string& consistency = settings.text("consistency");
@@ -133,7 +128,7 @@ std::optional<std::string> read_phase(const Settings& settings, Options& options
 std::vector<Setting> bench_settings() {
   return {
       {.name = "endpoints",
-       .kind = Kind::kList,
+       .kind = Setting::Kind::kList,
        .argument = "URL,...",
        .fallback = "http://127.0.0.1:8001",
        .help = "nodes, or embedded:DIR for a store in this process; also CAIRN_ENDPOINTS"},
@@ -152,11 +147,12 @@ std::vector<Setting> bench_settings() {
       number("key-size", "16", "bytes of a key", 4096),
       number("keys", "100000", "how many keys there are", 1'000'000'000),
       flag("no-load", "do not put all keys first; then a get may find nothing"),
-      text("distribution", "NAME", "uniform", "of the keys: uniform, zipfian or latest"),
+      text("distribution", "NAME", "",
+           "of the keys: uniform, zipfian or latest; else the workload's"),
       text("consistency", "LEVEL", "linearizable", "of reads: linearizable, lease or eventual"),
       duration("timeout", "10s", "of an operation"),
       {.name = "seed",
-       .kind = Kind::kNumber,
+       .kind = Setting::Kind::kNumber,
        .argument = "S",
        .fallback = "1",
        .help = "of keys and values: the same seed gives the same choices",

@@ -19,7 +19,6 @@ struct Options {
   std::string embedded;             // or a store in this directory
   std::size_t members = 0;          // or a cluster in this process
   bool etcd = false;
-  std::string workload_name;
   Work work;
   Concurrency concurrency;
   Phase phase;
