@@ -187,6 +187,7 @@ void Lane::verified(const Operation& operation, const Outcome& outcome, Clock::t
   } else if (audit_->holds_last_write(operation.key, outcome)) {
     succeeded(operation, now);
   } else {
+    if (tally_.lost.size() < Tally::kLostMax) tally_.lost.push_back(operation.key);
     failed(operation, "lost", now);
   }
 }

@@ -16,6 +16,9 @@ void Tally::merge(const Tally& other) {
   failing.merge(other.failing);
   series.merge(other.series);
   writes.merge(other.writes);
+  for (const std::uint64_t key : other.lost) {
+    if (lost.size() < kLostMax) lost.push_back(key);
+  }
   next_insert = std::max(next_insert, other.next_insert);
   first = std::min(first, other.first);
   last = std::max(last, other.last);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "tools/bench/series.h"
 #include "tools/bench/work.h"
@@ -24,9 +25,12 @@ struct Tally {
   Histogram failing;                      // from due to end, of those that ended ill
   Series series;
   WriteTimes writes;
-  std::uint64_t next_insert = 0;  // the first key that was not inserted; 0: there were none
+  std::vector<std::uint64_t> lost;  // of a verification: some keys that lost their last write
+  std::uint64_t next_insert = 0;    // the first key that was not inserted; 0: there were none
   Clock::time_point first = Clock::time_point::max();  // begin of the phase
   Clock::time_point last = Clock::time_point::min();   // end of its last operation
+
+  static constexpr std::size_t kLostMax = 10;
 
   void merge(const Tally& other);
   [[nodiscard]] double seconds() const;
