@@ -257,7 +257,11 @@ RingView Store::ring(std::string_view key) const {
 }
 
 std::vector<Sample> Store::metrics() const {
-  return impl_->look(std::vector<Sample>(), [](const Node& node) { return node.metrics(); });
+  return impl_->look(std::vector<Sample>(), [host = impl_->host.get()](const Node& node) {
+    std::vector<Sample> samples = node.metrics();
+    host->add_thread_metrics(samples);
+    return samples;
+  });
 }
 
 // --- snapshots ---------------------------------------------------------------------------------
