@@ -257,7 +257,8 @@ RingView Store::ring(std::string_view key) const {
 }
 
 std::vector<Sample> Store::metrics() const {
-  return impl_->look(std::vector<Sample>(), [](const Node& node) { return node.metrics(); });
+  return impl_->look(std::vector<Sample>(),
+                     [host = impl_->host.get()](const Node&) { return host->metrics(); });
 }
 
 // --- snapshots ---------------------------------------------------------------------------------
