@@ -174,7 +174,7 @@ bool FramedSocket::parse() {
     const std::string_view have(buffer_.get() + begin_, end_ - begin_);
     const auto header = parse_frame_header(have, frame_bytes_max_, FrameDoor::kClient);
     if (!header) {
-      fail(close_reason(header.error()));
+      owner_->on_bad_frame(close_reason(header.error()));
       return false;
     }
     if (have.size() < header->frame_bytes()) {
@@ -184,12 +184,12 @@ bool FramedSocket::parse() {
     begin_ += header->frame_bytes();
     const std::string_view payload = have.substr(kFrameHeaderBytes, header->payload_bytes);
     if (!payload_matches(*header, payload)) {
-      fail("checksum");
+      owner_->on_bad_frame("checksum");
       return false;
     }
     owner_->on_frame(*header, payload);
   }
-  return owner_ != nullptr;
+  return owner_ != nullptr && !closing_;
 }
 
 // --- writing -----------------------------------------------------------------------------------

@@ -29,8 +29,11 @@ class FramedSocket : public std::enable_shared_from_this<FramedSocket> {
     virtual void on_frame(const FrameHeader& header, std::string_view payload) = 0;
     /// The frames of what was read at once have all been told.
     virtual void on_read_end() = 0;
-    /// Last word, but not after close(). `reason` is short and metric-safe: "closed" "refused"
-    /// "garbage" "too_large" "checksum" "version" "wrong_door".
+    /// What came is no frame that may be taken; nothing more is read. close() or close_when_sent()
+    /// is called in here. `reason` is metric-safe: "garbage" "too_large" "checksum" "version"
+    /// "wrong_door".
+    virtual void on_bad_frame(const char* reason) = 0;
+    /// Last word, but not after close(): "closed" or, of a dial, "refused".
     virtual void on_closed(const char* reason) = 0;
 
    protected:

@@ -179,15 +179,16 @@ void Core::refused(const CallPtr& call, const Error& error) {
 // --- the end of a call -------------------------------------------------------------------------
 
 template <class Give>
-void Core::give(const CallPtr& call, Give how) {
+void Core::give(const CallPtr& ending, Give how) {
+  const CallPtr call = ending;  // which may be its own `self`
   if (std::exchange(call->ended, true)) return;
+  call->self = nullptr;
   if (call->is_linked()) call->unlink();
   if (call->numbered) numbering_.release(*call);
   if (!call->internal) {
     bytes_.fetch_sub(call->bytes);
     under_way_.fetch_sub(1);
   }
-  const CallPtr keep = std::move(call->self);
   try {
     std::visit(how, call->done);
   } catch (...) {
@@ -339,7 +340,10 @@ void Core::tick() {
 void Core::end_late(Micros moment) {
   for (auto at = deadlines_.begin(); at != deadlines_.end();) {
     Deadlines& list = at->second;
-    while (!list.empty() && list.front().deadline <= moment) expire(list.front().self);
+    while (!list.empty() && list.front().deadline <= moment) {
+      const CallPtr late = list.front().self;
+      expire(late);
+    }
     at = list.empty() ? deadlines_.erase(at) : std::next(at);
   }
   std::erase_if(first_node_, [&](FirstNode& waiter) {

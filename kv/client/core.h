@@ -55,7 +55,7 @@ class Core final : private LinkHost, private NumberingHost {
   void end(const CallPtr& call, Error error);
   void expire(const CallPtr& call);
   template <class Give>
-  void give(const CallPtr& call, Give how);
+  void give(const CallPtr& ending, Give how);
   void end_all();
   void schedule_tick();
   void tick();

@@ -150,10 +150,6 @@ void Link::on_read_end() {
 
 // --- the end -----------------------------------------------------------------------------------
 
-void Link::on_closed(const char* reason) {
-  lose(reason);
-}
-
 std::vector<CallPtr> Link::close() {
   state_ = State::kClosed;
   socket_->close();

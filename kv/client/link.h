@@ -70,7 +70,8 @@ class Link final : public net::FramedSocket::Owner {
   void on_connected() override;
   void on_frame(const net::FrameHeader& header, std::string_view payload) override;
   void on_read_end() override;
-  void on_closed(const char* reason) override;
+  void on_bad_frame(const char* reason) override { lose(reason); }
+  void on_closed(const char* reason) override { lose(reason); }
 
   void on_hello(const net::FrameHeader& header, std::string_view payload);
   void on_answer(std::string_view payload);

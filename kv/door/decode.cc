@@ -48,14 +48,15 @@ bool visible(std::string_view text) {
 }
 
 bool read_map(wire::ClusterMap::Reader from, ClusterMap& to) {
-  if (from.getDoors().size() > kNodesMax || from.getPartitions().size() > kPartitionsMax) {
-    return false;
-  }
+  // Each list is opened once: the reader counts every word that it is asked for.
+  const auto doors = from.getDoors();
+  const auto partitions = from.getPartitions();
+  if (doors.size() > kNodesMax || partitions.size() > kPartitionsMax) return false;
   to.epoch = from.getEpoch();
   to.hash = {from.getHashId(), from.getHashSeed()};
-  if (from.getPartitions().size() > 0 && to.hash.id != kHashXxh3) return false;
+  if (partitions.size() > 0 && to.hash.id != kHashXxh3) return false;
   NodeNumber last = 0;
-  for (const wire::Door::Reader door : from.getDoors()) {
+  for (const wire::Door::Reader door : doors) {
     const std::string_view address = as_view(door.getAddress());
     if (door.getNode() <= last || address.empty() || address.size() > kNodeAddressBytesMax ||
         !visible(address)) {
@@ -64,7 +65,7 @@ bool read_map(wire::ClusterMap::Reader from, ClusterMap& to) {
     last = door.getNode();
     to.doors.push_back({last, std::string(address)});
   }
-  for (const wire::Partition::Reader partition : from.getPartitions()) {
+  for (const wire::Partition::Reader partition : partitions) {
     ClusterMap::Partition& p = to.partitions.emplace_back(
         ClusterMap::Partition{partition.getLeader(), partition.getTerm(), {}});
     const auto replicas = partition.getReplicas();
@@ -75,12 +76,11 @@ bool read_map(wire::ClusterMap::Reader from, ClusterMap& to) {
 }
 
 bool read_item(wire::Item::Reader from, Item& to) {
-  if (from.getKey().size() > kCommandKeyBytesMax ||
-      from.getValue().size() > kCommandValueBytesMax) {
-    return false;
-  }
-  take(from.getKey(), to.key);
-  take(from.getValue(), to.value);
+  const auto key = from.getKey();
+  const auto value = from.getValue();
+  if (key.size() > kCommandKeyBytesMax || value.size() > kCommandValueBytesMax) return false;
+  take(key, to.key);
+  take(value, to.value);
   to.create_revision = from.getCreateRevision();
   to.mod_revision = from.getModRevision();
   to.version = from.getVersion();
@@ -136,15 +136,18 @@ const char* read_get(wire::Get::Reader from, Get& to) {
 }
 
 const char* read_scan(wire::Scan::Reader from, ScanOptions& to) {
-  if (from.getPrefix().size() > kCommandKeyBytesMax ||
-      from.getStart().size() > kCommandKeyBytesMax || from.getEnd().size() > kCommandKeyBytesMax ||
-      from.getCursor().size() > kCursorBytesMax) {
+  const auto prefix = from.getPrefix();
+  const auto start = from.getStart();
+  const auto end = from.getEnd();
+  const auto cursor = from.getCursor();
+  if (prefix.size() > kCommandKeyBytesMax || start.size() > kCommandKeyBytesMax ||
+      end.size() > kCommandKeyBytesMax || cursor.size() > kCursorBytesMax) {
     return "a bound of the range is too long";
   }
-  take(from.getPrefix(), to.prefix);
-  take(from.getStart(), to.start);
-  take(from.getEnd(), to.end);
-  take(from.getCursor(), to.cursor);
+  take(prefix, to.prefix);
+  take(start, to.start);
+  take(end, to.end);
+  take(cursor, to.cursor);
   to.limit = from.getLimit();
   to.reverse = from.getReverse();
   to.keys_only = from.getKeysOnly();
@@ -175,17 +178,18 @@ const char* read_request(wire::Request::Reader from, Request& to) {
 // --- answers -----------------------------------------------------------------------------------
 
 bool read_failure(wire::Failure::Reader from, Failure& to) {
+  const auto detail = from.getDetail();
   if (from.getCode() < static_cast<int>(Errc::kBadRequest) ||
       from.getCode() > static_cast<int>(kErrcLast) ||
       from.getCommitted() > static_cast<int>(Committed::kPartial) ||
-      from.getDetail().size() > kDetailBytesMax) {
+      detail.size() > kDetailBytesMax) {
     return false;
   }
   to.error.code = static_cast<Errc>(from.getCode());
   to.error.committed = static_cast<Committed>(from.getCommitted());
   to.error.retry_after_ms = from.getRetryAfterMs();
   to.error.revision = from.getRevision();
-  take(from.getDetail(), to.error.detail);
+  take(detail, to.error.detail);
   to.session_unknown = from.getSessionUnknown();
   to.unrecorded = from.getUnrecorded();
   to.leader = from.getLeader();
@@ -207,10 +211,12 @@ bool read_found(wire::Found::Reader from, ReadResult& to) {
 }
 
 bool read_page(wire::Page::Reader from, ScanResult& to) {
-  if (from.getItems().size() > kItemsMax || from.getNext().size() > kCursorBytesMax) return false;
-  for (const wire::Item::Reader item : from.getItems())
+  const auto items = from.getItems();
+  const auto next = from.getNext();
+  if (items.size() > kItemsMax || next.size() > kCursorBytesMax) return false;
+  for (const wire::Item::Reader item : items)
     if (!read_item(item, to.items.emplace_back())) return false;
-  if (from.getMore()) take(from.getNext(), to.next.emplace());
+  if (from.getMore()) take(next, to.next.emplace());
   to.count = from.getCount();
   to.revision = from.getRevision();
   return true;

@@ -118,9 +118,16 @@ void DoorConnection::on_read_end() {
   recharge();
 }
 
-void DoorConnection::reject(const char* reason) {
+void DoorConnection::reject(const char* reason, Reason why) {
   ++server_->metrics().frames_rejected[reason];
-  goodbye(Reason::kGarbage);
+  goodbye(why);
+}
+
+void DoorConnection::on_bad_frame(const char* reason) {
+  const std::string_view what = reason;
+  reject(reason, what == "too_large" ? Reason::kTooLarge
+                 : what == "version" ? Reason::kProtocol
+                                     : Reason::kGarbage);
 }
 
 // --- what goes ---------------------------------------------------------------------------------
@@ -174,9 +181,7 @@ void DoorConnection::recharge() {
 
 // --- the end -----------------------------------------------------------------------------------
 
-void DoorConnection::on_closed(const char* reason) {
-  const std::string_view why = reason;
-  if (why != "closed" && why != "refused") ++server_->metrics().frames_rejected[reason];
+void DoorConnection::on_closed(const char*) {
   abandon();
   server_->closed(*this);
 }

@@ -41,6 +41,7 @@ class DoorConnection final : public net::FramedSocket::Owner,
   void on_connected() override {}
   void on_frame(const net::FrameHeader& header, std::string_view payload) override;
   void on_read_end() override;
+  void on_bad_frame(const char* reason) override;
   void on_closed(const char* reason) override;
 
   [[nodiscard]] bool addressed_right(const net::FrameHeader& header) const;
@@ -49,7 +50,7 @@ class DoorConnection final : public net::FramedSocket::Owner,
   /// Null: it may be begun; else the bound that it meets.
   [[nodiscard]] const char* over(const Request& request, std::size_t bytes);
   void send(const Reply& reply);
-  void reject(const char* reason);
+  void reject(const char* reason, Reason why = Reason::kGarbage);
   void recharge();
   [[nodiscard]] Envelope envelope() const;
 
