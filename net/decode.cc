@@ -76,7 +76,7 @@ bool decode(schema::Hello::Reader from, const FrameHeader& header, Hello& to) {
   to.record_epoch = from.getRecordEpoch();
   to.rejoin = from.getRejoin();
   return decode_boots(from, to) && decode(from.getFounding(), to.founding) &&
-         decode_address(from.getHttp(), to.http);
+         decode_address(from.getHttp(), to.http) && decode_address(from.getClient(), to.client);
 }
 
 bool decode(schema::HelloReply::Reader from, const FrameHeader&, HelloReply& to) {
@@ -129,7 +129,8 @@ bool decode(schema::Gossip::Reader from, const FrameHeader&, Gossip& to) {
     if (to.leads.back().term >= kOrdinalMax) return false;
   }
   to.record_epoch = from.getRecordEpoch();
-  return decode_word(from, to.founding) && decode_address(from.getHttp(), to.http);
+  return decode_word(from, to.founding) && decode_address(from.getHttp(), to.http) &&
+         decode_address(from.getClient(), to.client);
 }
 
 bool decode_members(capnp::List<std::uint64_t>::Reader from, std::vector<raft::NodeId>& to) {
@@ -194,6 +195,13 @@ bool decode_typed(capnp::MessageReader& reader, const FrameHeader& header, PeerM
       return decode_root<schema::SnapshotChunk, SnapshotChunk>(reader, header, out);
     case FrameType::kSnapshotAck:
       return decode_root<schema::SnapshotAck, SnapshotAck>(reader, header, out);
+    case FrameType::kClientHello:
+    case FrameType::kServerHello:
+    case FrameType::kClientRequest:
+    case FrameType::kClientAnswer:
+    case FrameType::kClusterMap:
+    case FrameType::kGoodbye:
+      break;  // never here: parse_frame_header() refuses them
   }
   return false;
 }

@@ -9,7 +9,7 @@ namespace {
 
 /// Reasons of Transport::Callbacks::on_close that speak of bytes and not of the connection.
 bool speaks_of_a_frame(const char* reason) {
-  for (const char* word : {"garbage", "too_large", "checksum", "version"}) {
+  for (const char* word : {"garbage", "too_large", "checksum", "version", "wrong_door"}) {
     if (std::strcmp(reason, word) == 0) return true;
   }
   return false;

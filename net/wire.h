@@ -83,6 +83,7 @@ struct Hello {
   /// Without a place in the cluster, and known to have had one: its directory was lost, copied or
   /// rolled back. Asks to come back as a new member.
   bool rejoin = false;
+  std::string client;  // advertised native door, may be empty
 };
 
 /// Says yes or why not; a refused connection is closed after it.
@@ -149,6 +150,7 @@ struct Gossip {
   std::string http;
   std::uint64_t record_epoch = 0;  // of the newest cluster record that the sender has
   FoundingWord founding;
+  std::string client;  // as in Hello
 };
 
 /// A piece of a snapshot stream, on the bulk channel. `stream` is unique on the sender.
@@ -195,6 +197,7 @@ enum class NetError {
   kNewerVersion,
   kTooLarge,
   kMalformed,  // the payload does not say what its type promises
+  kWrongDoor,  // a client's frame on the peer port, or a peer's on the native door
 };
 boost::system::error_code make_error_code(NetError e) noexcept;
 

@@ -89,6 +89,9 @@ struct Answer {
   std::string last_key;
 };
 
+/// What the refusal in an answer (`error` is set) means to who sent the command.
+[[nodiscard]] Error refusal_of(const Answer& answer);
+
 enum class CommandError { kMalformed = 1, kNewerVersion };
 boost::system::error_code make_error_code(CommandError e) noexcept;
 

@@ -110,10 +110,30 @@ Result<void> Host::start() {
     }
     if (!node) return node.error();
     node_ = std::move(*node);
+    if (auto listening = open_door(); !listening) return listening.error();
     return node_->start();
   } catch (const std::exception& e) {  // this thread is the executor for now
     return Error(Errc::kInternal, e.what());
   }
+}
+
+/// It listens now and is served when the loop runs.
+Result<void> Host::open_door() {
+  if (options_.client.empty()) return {};
+  door::DoorSeams seams;
+  seams.context = &loop_.context();
+  seams.clock = &loop_;
+  seams.node = [this]() -> Node& { return *node_; };
+  seams.broken = [this](std::exception_ptr e) { broken(std::move(e)); };
+  door_ = std::make_unique<door::DoorServer>(std::move(seams), options_);
+  return door_->listen();
+}
+
+std::vector<Sample> Host::metrics() const {
+  std::vector<Sample> samples = node_->metrics();
+  add_thread_metrics(samples);
+  if (door_) door_->add_metrics(samples);
+  return samples;
 }
 
 NodeSeams Host::seams() {
@@ -224,7 +244,9 @@ void Host::stop_node() {
   };
   auto done = std::make_shared<Done>();
   loop_.post([this, done] {
-    node_->stop([done] {
+    if (door_) door_->stop_accepting();
+    node_->stop([this, done] {
+      if (door_) door_->finish();
       const std::lock_guard lock(done->mutex);
       done->is_set = true;
       done->set.notify_one();
@@ -281,6 +303,7 @@ void Host::tear_down() {
   apply_.stop(wal::ThreadExecutor::Queued::kDrop);
   log_.stop(wal::ThreadExecutor::Queued::kDrop);
   node_.reset();
+  door_.reset();  // after the node: its callbacks point there
   background_.stop(wal::ThreadExecutor::Queued::kFinish);
   transport_.reset();
   // Completion handlers of the last answers were dispatched to a loop that had no thread any more.

@@ -43,6 +43,7 @@ net::Hello NodeImpl::make_hello(raft::NodeId to, net::Channel channel) {
   hello.boots = identity_->boots();
   hello.founding = founding_ ? founding_->proposal() : identity_->founding();
   hello.http = options_.http;
+  hello.client = options_.client;
   hello.wall_ms = seams_.clock->wall_ms();
   hello.record_epoch = record_.epoch;
   hello.rejoin = rejoin_ && !identity_->founded();
@@ -150,6 +151,7 @@ const char* NodeImpl::refusal_text(Verdict verdict) {
 void NodeImpl::on_up(raft::NodeId peer, net::Channel channel, const net::Hello& hello) {
   PeerFacts& facts = peer_facts_[peer];
   facts.http = hello.http;
+  facts.client = hello.client;
   facts.refused = false;
   facts.incarnation = hello.incarnation;
   facts.founded = hello.founding.cluster_id != 0;
@@ -174,6 +176,7 @@ void NodeImpl::say_founding(raft::NodeId peer) {
   if (!word) return;
   net::Gossip gossip;
   gossip.http = options_.http;
+  gossip.client = options_.client;
   gossip.founding = std::move(*word);
   (void)peers_->send(peer, net::Channel::kControl, net::PeerMessage(std::move(gossip)));
 }

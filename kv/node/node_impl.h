@@ -3,8 +3,9 @@
 // node_joining.cc (how it gets its place among its peers), node_cluster.cc (the cluster record),
 // node_groups.cc (replicas that come and go), node_reconcile.cc (groups moved to where they are
 // wanted), node_admin.cc (people's changes), node_turn.cc (ticks, the pump), node_clients.cc
-// (writes), node_reads.cc (reads), node_peers.cc (what peers say), node_views.cc (what people see),
-// node_damage.cc (own data that are damaged), node_end.cc (stop, fence, failure).
+// (writes), node_door.cc (what the native door asks), node_reads.cc (reads), node_peers.cc (what
+// peers say), node_views.cc (what people see), node_damage.cc (own data that are damaged),
+// node_end.cc (stop, fence, failure).
 //
 // Raft speaks of members, everything else of nodes (kv/placement/member.h): they meet here.
 #pragma once
@@ -66,6 +67,8 @@ class NodeImpl final : public Node,
                      Callback<RemovePrefixResult> done) override;
   void get(std::string key, ReadOptions options, Callback<ReadResult> done) override;
   void scan(ScanOptions options, Callback<ScanResult> done) override;
+  void client_command(Command command, std::uint32_t partition, std::chrono::milliseconds timeout,
+                      std::function<void(Result<Answer>)> done) override;
   void view(ReadOptions options, Callback<std::shared_ptr<const PartitionsView>> done) override;
   void backup(Callback<std::uint64_t> done) override;
   void backup_next(std::uint64_t handle, Callback<std::optional<std::string>> done) override;
@@ -77,6 +80,10 @@ class NodeImpl final : public Node,
                    Callback<std::uint64_t> done) override;
   std::vector<std::string> not_ready_reasons() const override;
   ClusterView cluster() const override;
+  ClusterMap cluster_map() const override;
+  raft::NodeId leader_of_partition(std::uint32_t partition) const override {
+    return routes_.leader(group_of_partition(partition));
+  }
   RingView ring(std::string_view key) const override;
   std::vector<Sample> metrics() const override;
   std::uint64_t id() const override { return self_; }
@@ -133,6 +140,10 @@ class NodeImpl final : public Node,
   void not_proposed(raft::GroupId group, Micros deadline, const ProposeResult& result,
                     const std::function<void(Result<Answer>)>& done);
   void write_command(Command command, Micros deadline, std::function<void(Result<Answer>)> done);
+
+  // --- node_door.cc
+  void relay(raft::GroupId group, const Command& command, Micros deadline,
+             const std::function<void(Result<Answer>)>& done);
 
   // --- node_reads.cc
   [[nodiscard]] Result<Freshness> freshness(const ReadOptions& options) const;
@@ -303,7 +314,7 @@ class NodeImpl final : public Node,
     std::function<void(std::optional<RpcReply>)> done;
   };
   struct PeerFacts {
-    std::string address, http;
+    std::string address, http, client;
     bool refused = false;
     std::uint64_t incarnation = 0;   // of the directory that is connected, or was last
     std::uint64_t record_epoch = 0;  // that it said it has

@@ -139,6 +139,7 @@ NodeView NodeImpl::node_view(NodeNumber id) const {
   }
   if (id == self_) {
     view.http = options_.http;
+    view.client = options_.client;
     view.peer = options_.peer;
     view.state = "self";
     return view;
@@ -146,6 +147,7 @@ NodeView NodeImpl::node_view(NodeNumber id) const {
   const auto facts = peer_facts_.find(id);
   if (facts != peer_facts_.end()) {
     view.http = facts->second.http;
+    view.client = facts->second.client;
     view.peer = facts->second.address;
   }
   const bool up = peers_ && peers_->up(id, net::Channel::kControl);
