@@ -88,6 +88,7 @@ class Host : public std::enable_shared_from_this<Host> {
   wal::ThreadExecutor background_;
   wal::ThreadExecutor apply_;
   wal::ThreadExecutor read_;
+  wal::ThreadExecutor scrub_;
   std::unique_ptr<net::AsioTransport> transport_;
   std::shared_ptr<Node> node_;
   int callbacks_on_stack_ = 0;  // loop thread

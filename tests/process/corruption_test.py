@@ -119,6 +119,14 @@ class Corruption(unittest.TestCase):
             cluster.wait_ready()
             self.assertEqual(len(read_all(node)), FILL)
 
+    def test_Alone_DamagedTable_IsFoundAndRefused(self):
+        with Cluster(size=1) as cluster:
+            node = cluster.nodes[0]
+            self.fill(node, "k")
+            self.assertEqual(node.stop(), 0)
+            damage_tables(node)
+            self.refuses(node, ".ldb at ", "backup")
+
     def test_AllThreeDamaged_NobodyServes_AndNothingIsFoundedAnew(self):
         with Cluster() as cluster:
             self.fill(cluster.nodes[0], "k")
