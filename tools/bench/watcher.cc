@@ -128,6 +128,10 @@ std::vector<Watcher::Span> Watcher::spans(Clock::time_point from, Clock::time_po
     std::size_t looks = 0;
     for (const Look& look : node->looks) {
       if (look.at < from || look.at > to) continue;
+      // A node that was started again counts from 0: what it did before is left out.
+      const bool anew = looks > 0 && sum_of(look.page, "process_cpu_seconds_total") <
+                                         sum_of(span.last.page, "process_cpu_seconds_total");
+      if (anew) looks = 0;
       if (looks++ == 0) span.first = look;
       span.last = look;
     }
