@@ -57,6 +57,8 @@ void append_node(std::string& out, const kv::NodeView& node) {
   append_json_string(out, node.http);
   out += ",\"peer\":";
   append_json_string(out, node.peer);
+  out += ",\"client\":";
+  append_json_string(out, node.client);
   out += ",\"state\":";
   append_json_string(out, node.state);
   out += ",\"membership\":";

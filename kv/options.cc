@@ -119,6 +119,14 @@ std::optional<Error> wrong_identity(const Options& o) {
     }
   }
   if (!o.http.empty() && !parse_address(o.http)) return wrong("http", kAddressForm);
+  if (!o.client.empty()) {
+    const std::optional<Address> address = parse_address(o.client);
+    if (!address) return wrong("client", kAddressForm);
+    if (!o.insecure && !is_loopback(address->host)) {
+      return wrong("insecure",
+                   "client listens beyond loopback without TLS: set insecure to allow it");
+    }
+  }
   return std::nullopt;
 }
 
@@ -142,6 +150,17 @@ std::optional<Error> wrong_timing(const Options& o) {
                        "from 1 ms to 10 min")) {
     return e;
   }
+  const ClientDoorLimits& c = o.client_limits;
+  if (auto e = outside("client_limits.hello_timeout", c.hello_timeout, milliseconds{10},
+                       milliseconds{600'000}, "from 10 ms to 10 min")) {
+    return e;
+  }
+  for (const milliseconds t : {c.idle_timeout, c.write_timeout}) {
+    if (auto e = outside("client_limits", t, milliseconds{10}, milliseconds{86'400'000},
+                         "timeouts from 10 ms to 24 h")) {
+      return e;
+    }
+  }
   // The window travels in commands as 32 bits of milliseconds.
   return outside("idempotency_window", o.idempotency_window, milliseconds{1},
                  milliseconds{7 * 86'400'000}, "from 1 ms to 7 days");
@@ -153,6 +172,7 @@ std::optional<Error> wrong_sizes(const Options& o) {
     std::uint64_t value, low, high;
     std::string_view range;
   };
+  const ClientDoorLimits& c = o.client_limits;
   const Range ranges[] = {
       {"partitions", o.partitions, 0, 4096, "from 1 to 4096, or 0 for what was founded"},
       {"replicas", o.replicas, 1, 7, "from 1 to 7"},
@@ -165,6 +185,15 @@ std::optional<Error> wrong_sizes(const Options& o) {
       {"batch_bytes_max", o.batch_bytes_max, 1, 8 * kMiB, "from 1 B to 8 MiB"},
       {"batch_operations_max", o.batch_operations_max, 1, 65'536, "from 1 to 65536"},
       {"idempotency_keys_max", o.idempotency_keys_max, 0, 16'777'216, "at most 16777216"},
+      {"client_limits.connections_max", c.connections_max, 1, 1'000'000, "from 1 to 1000000"},
+      {"client_limits.frame_bytes_max", c.frame_bytes_max, 64 * kKiB, 24 * kMiB,
+       "from 64 KiB to 24 MiB"},
+      {"client_limits.in_flight_max", c.in_flight_max, 1, 65'536, "from 1 to 65536"},
+      {"client_limits.bytes_in_flight_max", c.bytes_in_flight_max, 64 * kKiB, kGiB,
+       "from 64 KiB to 1 GiB"},
+      {"client_limits.bytes_unsent_max", c.bytes_unsent_max, 64 * kKiB, kGiB,
+       "from 64 KiB to 1 GiB"},
+      {"client_limits.bytes_max", c.bytes_max, kMiB, kKiB * kGiB, "from 1 MiB to 1 TiB"},
   };
   for (const Range& r : ranges) {
     if (auto e = outside(r.field, r.value, r.low, r.high, r.range)) return e;

@@ -257,11 +257,8 @@ RingView Store::ring(std::string_view key) const {
 }
 
 std::vector<Sample> Store::metrics() const {
-  return impl_->look(std::vector<Sample>(), [host = impl_->host.get()](const Node& node) {
-    std::vector<Sample> samples = node.metrics();
-    host->add_thread_metrics(samples);
-    return samples;
-  });
+  return impl_->look(std::vector<Sample>(),
+                     [host = impl_->host.get()](const Node&) { return host->metrics(); });
 }
 
 // --- snapshots ---------------------------------------------------------------------------------

@@ -96,8 +96,8 @@ struct TestCluster::Impl {
   [[nodiscard]] Result<void> prepare(std::size_t nodes,
                                      const std::function<void(Options&)>& adjust) {
     if (auto made = directory.make(); !made) return made;
-    const std::vector<std::uint16_t> ports = free_ports(nodes);
-    if (ports.size() < nodes) return Error(Errc::kAddressInUse, "no free ports on loopback");
+    const std::vector<std::uint16_t> ports = free_ports(2 * nodes);
+    if (ports.size() < 2 * nodes) return Error(Errc::kAddressInUse, "no free ports on loopback");
     std::vector<Member> members;
     for (std::size_t i = 0; i < nodes; ++i) {
       members.push_back({i + 1, "127.0.0.1:" + std::to_string(ports[i])});
@@ -108,6 +108,7 @@ struct TestCluster::Impl {
       o.node_id = member.id;
       o.peer = member.peer;
       o.cluster = members;
+      o.client = "127.0.0.1:" + std::to_string(ports[nodes + member.id - 1]);
       if (adjust) adjust(o);
       stores[member.id];
     }
@@ -162,6 +163,13 @@ Store& TestCluster::node(std::uint64_t id) {
   auto& store = impl_->stores.at(id);
   if (!store) throw std::logic_error("TestCluster: this member does not run");
   return *store;
+}
+
+std::vector<std::string> TestCluster::client_endpoints() const {
+  std::vector<std::string> endpoints;
+  for (const auto& [id, options] : impl_->options)
+    if (!options.client.empty()) endpoints.push_back(options.client);
+  return endpoints;
 }
 
 bool TestCluster::running(std::uint64_t id) const {

@@ -12,7 +12,7 @@ namespace {
 std::size_t words(const Hello& m) {
   std::size_t n = root_words<schema::Hello>() + capnp::sizeInWords<schema::FoundingRecord>() +
                   list_words<schema::BootNonce>(m.boots.size()) + words_of(m.http.size()) +
-                  list_words<schema::Founder>(m.founding.founders.size());
+                  words_of(m.client.size()) + list_words<schema::Founder>(m.founding.founders.size());
   for (const Founder& founder : m.founding.founders) n += words_of(founder.address.size());
   return n;
 }
@@ -37,7 +37,8 @@ std::size_t words(const Reply& m) {
 
 std::size_t words(const Gossip& m) {
   return root_words<schema::Gossip>() + list_words<schema::Lead>(m.leads.size()) +
-         list_words<schema::FounderSeen>(m.founding.seen.size()) + words_of(m.http.size());
+         list_words<schema::FounderSeen>(m.founding.seen.size()) + words_of(m.http.size()) +
+         words_of(m.client.size());
 }
 
 std::size_t words(const SnapshotChunk& m) {
@@ -108,6 +109,7 @@ void encode(const Hello& m, const Envelope& e, std::string& out) {
     root.setWallMs(m.wall_ms);
     root.setRecordEpoch(m.record_epoch);
     root.setRejoin(m.rejoin);
+    set_bytes(m.client, [&](auto data) { root.setClient(data); });
   });
 }
 
@@ -155,6 +157,7 @@ void encode(const Gossip& m, const Envelope& e, std::string& out) {
   append_frame<schema::Gossip>(FrameType::kGossip, e, words(m), out, [&](auto root) {
     set_bytes(m.http, [&](auto data) { root.setHttp(data); });
     root.setRecordEpoch(m.record_epoch);
+    set_bytes(m.client, [&](auto data) { root.setClient(data); });
     fill(m.founding, root);
     if (m.leads.empty()) return;
     auto leads = root.initLeads(count(m.leads.size(), kLeadsMax));

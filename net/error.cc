@@ -27,6 +27,8 @@ class Category final : public boost::system::error_category {
         return "the frame is larger than allowed";
       case NetError::kMalformed:
         return "the frame does not say what its type promises";
+      case NetError::kWrongDoor:
+        return "the frame belongs to another port: clients and peers have their own";
     }
     return "unknown error";
   }
@@ -44,6 +46,7 @@ const char* close_reason(const boost::system::error_code& error) {
   if (error == NetError::kTooLarge) return "too_large";
   if (error == NetError::kBadChecksum) return "checksum";
   if (error == NetError::kNewerVersion) return "version";
+  if (error == NetError::kWrongDoor) return "wrong_door";
   return "garbage";
 }
 

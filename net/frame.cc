@@ -12,9 +12,17 @@ namespace {
 static_assert(std::endian::native == std::endian::little,
               "frames are little-endian and read in place");
 
-constexpr std::uint32_t kMagic = 0x464e5243;  // "CRNF"
+constexpr std::uint32_t kPeerMagic = 0x464e5243;    // "CRNF"
+constexpr std::uint32_t kClientMagic = 0x434e5243;  // "CRNC"
 constexpr std::size_t kHashedBytes = 36;
-constexpr std::uint16_t kTypeMax = static_cast<std::uint16_t>(FrameType::kSnapshotAck);
+
+bool known(std::uint16_t type, FrameDoor door) {
+  const auto within = [type](FrameType first, FrameType last) {
+    return type >= static_cast<std::uint16_t>(first) && type <= static_cast<std::uint16_t>(last);
+  };
+  return door == FrameDoor::kPeer ? within(FrameType::kHello, FrameType::kSnapshotAck)
+                                  : within(FrameType::kClientHello, FrameType::kGoodbye);
+}
 
 template <class T>
 T load(const char* at) {
@@ -31,10 +39,14 @@ void store(char* at, T value) {
 }  // namespace
 
 boost::system::result<FrameHeader> parse_frame_header(std::string_view bytes,
-                                                      std::size_t frame_bytes_max) {
+                                                      std::size_t frame_bytes_max, FrameDoor door) {
   if (bytes.size() < kFrameHeaderBytes) return NetError::kTruncated;
   const char* at = bytes.data();
-  if (load<std::uint32_t>(at) != kMagic) return NetError::kBadMagic;
+  const auto magic = load<std::uint32_t>(at);
+  if (magic != (door == FrameDoor::kPeer ? kPeerMagic : kClientMagic)) {
+    return magic == kPeerMagic || magic == kClientMagic ? NetError::kWrongDoor
+                                                        : NetError::kBadMagic;
+  }
   // Before the checksum: a later format may lay out the rest of its header otherwise.
   const auto version = load<std::uint16_t>(at + 4);
   if (version > kFrameVersion) return NetError::kNewerVersion;
@@ -51,8 +63,11 @@ boost::system::result<FrameHeader> parse_frame_header(std::string_view bytes,
   header.payload_seed = hash;
   header.payload_checksum = load<std::uint64_t>(at + 40);
   if (header.frame_bytes() > frame_bytes_max) return NetError::kTooLarge;
-  if (version == 0 || type == 0 || type > kTypeMax) return NetError::kMalformed;
-  if (header.from == raft::kNobody || header.to == raft::kNobody) return NetError::kMalformed;
+  if (version == 0 || !known(type, door) || header.from == raft::kNobody) {
+    return NetError::kMalformed;
+  }
+  const bool names_receiver = type != static_cast<std::uint16_t>(FrameType::kClientHello);
+  if (names_receiver && header.to == raft::kNobody) return NetError::kMalformed;
   if (header.payload_bytes % 8 != 0) return NetError::kMalformed;
   header.type = static_cast<FrameType>(type);
   return header;
@@ -65,7 +80,8 @@ bool payload_matches(const FrameHeader& header, std::string_view payload) {
 }
 
 void seal_frame(const FrameHeader& header, char* frame) {
-  store(frame, kMagic);
+  const bool client = header.type >= FrameType::kClientHello;
+  store(frame, client ? kClientMagic : kPeerMagic);
   store(frame + 4, kFrameVersion);
   store(frame + 6, static_cast<std::uint16_t>(header.type));
   store(frame + 8, header.cluster_id);

@@ -24,6 +24,7 @@ struct Hello {
   wallMs @11 :UInt64;
   recordEpoch @12 :UInt64;
   rejoin @13 :Bool;
+  client @14 :Data;
 }
 
 enum Channel {
@@ -150,6 +151,7 @@ struct Gossip {
   foundingVersion @3 :UInt64;  # of an unfounded node's word; 0: none
   foundingHeard @4 :UInt64;
   foundersSeen @5 :List(FounderSeen);  # rising by node
+  client @6 :Data;
 }
 
 struct FounderSeen {

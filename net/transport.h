@@ -25,7 +25,7 @@ class Transport {
     std::function<void(ConnectionId, std::string frame)> on_frame;
     /// Closed by either side, a failed dial, or garbage on the wire (`reason` is a short
     /// metric-safe word: "closed" "refused" "timeout" "garbage" "too_large" "checksum" "version"
-    /// "overflow"). Last callback of this connection.
+    /// "wrong_door" "overflow"). Last callback of this connection.
     std::function<void(ConnectionId, const char* reason)> on_close;
   };
   virtual ~Transport() = default;

@@ -83,6 +83,7 @@ struct Hello {
   /// Without a place in the cluster, and known to have had one: its directory was lost, copied or
   /// rolled back. Asks to come back as a new member.
   bool rejoin = false;
+  std::string client;  // advertised native door, may be empty
 };
 
 /// Says yes or why not; a refused connection is closed after it.
@@ -149,6 +150,7 @@ struct Gossip {
   std::string http;
   std::uint64_t record_epoch = 0;  // of the newest cluster record that the sender has
   FoundingWord founding;
+  std::string client;  // as in Hello
 };
 
 /// A piece of a snapshot stream, on the bulk channel. `stream` is unique on the sender.
@@ -187,6 +189,9 @@ struct DecodedFrame {
 
 /// Total: any bytes give a value or an error, never a throw or an unbounded allocation.
 [[nodiscard]] boost::system::result<DecodedFrame> decode_frame(std::string_view frame);
+/// Of a frame whose payload's checksum was found right, as a Transport promises of what it
+/// delivers: it is not computed a second time.
+[[nodiscard]] boost::system::result<DecodedFrame> decode_checked_frame(std::string_view frame);
 
 enum class NetError {
   kTruncated = 1,
@@ -195,6 +200,7 @@ enum class NetError {
   kNewerVersion,
   kTooLarge,
   kMalformed,  // the payload does not say what its type promises
+  kWrongDoor,  // a client's frame on the peer port, or a peer's on the native door
 };
 boost::system::error_code make_error_code(NetError e) noexcept;
 

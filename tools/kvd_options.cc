@@ -39,6 +39,9 @@ std::vector<Setting> identity_settings() {
        .argument = "HOST:PORT",
        .fallback = "127.0.0.1:8001",
        .help = "the HTTP door"},
+      {.name = "client",
+       .argument = "HOST:PORT",
+       .help = "the native door, for <cairn/kv/client.h>; none unless given"},
       {.name = "peer", .argument = "HOST:PORT", .help = "where this member listens for its peers"},
       {.name = "cluster",
        .kind = Kind::kList,
@@ -61,7 +64,7 @@ std::vector<Setting> identity_settings() {
        .max = 7},
       {.name = "insecure",
        .kind = Kind::kSwitch,
-       .help = "allow a peer port beyond loopback without TLS"},
+       .help = "allow a peer or client port beyond loopback without TLS"},
   };
 }
 
@@ -261,6 +264,7 @@ std::optional<std::string> read_kvd_options(const Settings& settings, KvdOptions
   store.replicas = static_cast<std::uint32_t>(settings.number("replicas"));
   store.insecure = settings.on("insecure");
   store.http = settings.text("http");
+  store.client = settings.text("client");
   store.heartbeat = settings.duration("heartbeat");
   store.election_timeout = settings.duration("election-timeout");
   store.lease_drift_ppm = static_cast<std::uint32_t>(settings.number("lease-drift-ppm"));

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::uint16_t kAnswerVersion = 1;
 
-wire::Refusal refusal_of(const std::optional<Errc>& error) {
+wire::Refusal wire_refusal(const std::optional<Errc>& error) {
   if (!error) return wire::Refusal::NONE;
   switch (*error) {
     case Errc::kRevisionMismatch:
@@ -103,12 +103,33 @@ boost::system::result<Answer> read_answer(wire::Answer::Reader in) {
 
 }  // namespace
 
+Error refusal_of(const Answer& answer) {
+  Error e(*answer.error);
+  switch (*answer.error) {
+    case Errc::kRevisionMismatch:
+      e.detail = "the condition on the key's revision does not hold";
+      e.revision = answer.revision;
+      break;
+    case Errc::kIdempotencyMismatch:
+      e.detail = "this idempotency key was used with another request";
+      break;
+    case Errc::kOverloaded:
+      e.detail = "the partition's table of sessions or idempotency keys is full";
+      e.retry_after_ms = 100;
+      break;
+    default:
+      if (answer.wrong_epoch) e.detail = "the partition's placement changed: ask again";
+      break;
+  }
+  return e;
+}
+
 std::string encode_answer(const Answer& answer) {
   if (!well_formed(answer)) throw std::logic_error("encode_answer: the answer is not valid");
   wire::OneSegmentBuilder message(message_words(answer));
   auto out = message.initRoot<wire::Answer>();
   out.setVersion(kAnswerVersion);
-  out.setRefusal(refusal_of(answer.error));
+  out.setRefusal(wire_refusal(answer.error));
   out.setSessionUnknown(answer.session_unknown);
   out.setWrongEpoch(answer.wrong_epoch);
   out.setReplayed(answer.replayed);

@@ -1,5 +1,5 @@
 // One Cap'n Proto message of one segment in a string: the frame around commands and answers.
-// Private to kv/command.
+// For kv alone.
 #pragma once
 
 #include <capnp/message.h>

@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
 #include <thread>
 #include <utility>
 
 #include "kv/host/one_answer.h"
+#include "kv/identity/quarantine.h"
 
 namespace cairn::kv {
 
@@ -26,6 +28,13 @@ std::uint64_t system_random() {
     // Interrupted, early at boot: nothing else can make a request of 8 bytes fail.
   }
   return value;
+}
+
+/// Waits until the thread has run what was posted to it before.
+void run_out(wal::ThreadExecutor& executor) {
+  std::promise<void> done;
+  executor.post([&done] { done.set_value(); });
+  done.get_future().wait();
 }
 
 /// The program's on_failure at most once, whoever of us notices first.
@@ -95,12 +104,36 @@ Result<void> Host::start() {
       transport_ = std::make_unique<net::AsioTransport>(loop_.context(), options_.peer);
     }
     auto node = Node::open(seams(), options_);
+    if (!node && may_open_again(node.error())) {
+      run_out(log_);
+      node = Node::open(seams(), options_);
+    }
     if (!node) return node.error();
     node_ = std::move(*node);
+    if (auto listening = open_door(); !listening) return listening.error();
     return node_->start();
   } catch (const std::exception& e) {  // this thread is the executor for now
     return Error(Errc::kInternal, e.what());
   }
+}
+
+/// It listens now and is served when the loop runs.
+Result<void> Host::open_door() {
+  if (options_.client.empty()) return {};
+  door::DoorSeams seams;
+  seams.context = &loop_.context();
+  seams.clock = &loop_;
+  seams.node = [this]() -> Node& { return *node_; };
+  seams.broken = [this](std::exception_ptr e) { broken(std::move(e)); };
+  door_ = std::make_unique<door::DoorServer>(std::move(seams), options_);
+  return door_->listen();
+}
+
+std::vector<Sample> Host::metrics() const {
+  std::vector<Sample> samples = node_->metrics();
+  add_thread_metrics(samples);
+  if (door_) door_->add_metrics(samples);
+  return samples;
 }
 
 NodeSeams Host::seams() {
@@ -211,7 +244,9 @@ void Host::stop_node() {
   };
   auto done = std::make_shared<Done>();
   loop_.post([this, done] {
-    node_->stop([done] {
+    if (door_) door_->stop_accepting();
+    node_->stop([this, done] {
+      if (door_) door_->finish();
       const std::lock_guard lock(done->mutex);
       done->is_set = true;
       done->set.notify_one();
@@ -234,11 +269,22 @@ void Host::reopen() {
   });
 }
 
+/// Its data are damaged and go aside when it is opened again.
+bool Host::may_open_again(const Error& error) {
+  if (error.code != Errc::kCorrupt) return false;
+  const auto marked = is_marked_for_setting_aside(files_, options_.data_dir);
+  return marked && *marked;
+}
+
 void Host::open_anew() {
   if (stopped_) return;
   node_->release();
   transport_ = std::make_unique<net::AsioTransport>(loop_.context(), options_.peer);
   auto node = Node::open(seams(), options_);
+  if (!node && may_open_again(node.error())) {
+    log_.post([this] { loop_.post([this] { open_anew(); }); });
+    return;
+  }
   Result<void> started = node ? (*node)->start() : Result<void>(node.error());
   if (started) {
     node_ = std::move(*node);
@@ -257,6 +303,7 @@ void Host::tear_down() {
   apply_.stop(wal::ThreadExecutor::Queued::kDrop);
   log_.stop(wal::ThreadExecutor::Queued::kDrop);
   node_.reset();
+  door_.reset();  // after the node: its callbacks point there
   background_.stop(wal::ThreadExecutor::Queued::kFinish);
   transport_.reset();
   // Completion handlers of the last answers were dispatched to a loop that had no thread any more.

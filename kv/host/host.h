@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cairn/kv/store.h"
+#include "kv/door/door_server.h"
 #include "kv/host/revocable_view.h"
 #include "kv/node/node.h"
 #include "net/asio_loop.h"
@@ -34,6 +35,8 @@ class Host : public std::enable_shared_from_this<Host> {
   [[nodiscard]] const net::AsioLoop& loop() const { return loop_; }
   /// Loop thread only.
   [[nodiscard]] Node& node() { return *node_; }
+  /// Loop thread only. The node's, and those of the native door.
+  [[nodiscard]] std::vector<Sample> metrics() const;
 
   /// Runs `task` on the loop: now, if this is the loop's thread and the node is not on the stack;
   /// else soon. Dropped once the loop has stopped.
@@ -71,12 +74,14 @@ class Host : public std::enable_shared_from_this<Host> {
 
   [[nodiscard]] Result<void> start();
   [[nodiscard]] NodeSeams seams();
+  [[nodiscard]] Result<void> open_door();
   [[nodiscard]] std::string thread_name(const char* what) const;
   void broken(std::exception_ptr what) noexcept;
   void log_error(const char* what) noexcept;
   void stop_node();
   /// The node asks to begin anew over the same directory: loop thread.
   void reopen();
+  [[nodiscard]] bool may_open_again(const Error& error);
   void open_anew();
   void tear_down();
   /// `for_good`: what is lent later is revoked at once.
@@ -91,6 +96,7 @@ class Host : public std::enable_shared_from_this<Host> {
   wal::ThreadExecutor apply_;
   wal::ThreadExecutor read_;
   std::unique_ptr<net::AsioTransport> transport_;
+  std::unique_ptr<door::DoorServer> door_;  // null without Options::client
   std::shared_ptr<Node> node_;
   int callbacks_on_stack_ = 0;  // loop thread
 

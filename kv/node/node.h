@@ -14,8 +14,10 @@
 #include <vector>
 
 #include "cairn/kv/store.h"
+#include "kv/command/command.h"
 #include "kv/engine/engine.h"
 #include "kv/node/disk_guard.h"
+#include "kv/placement/cluster_map.h"
 #include "net/clock.h"
 #include "net/transport.h"
 #include "raft/core.h"
@@ -70,7 +72,9 @@ class PartitionsView {
 class Node {
  public:
   /// Takes the directory's lock, writes this boot's identity, and, if the cluster is founded, opens
-  /// log and engine and recovers. Synchronous. `options` have passed validate().
+  /// log and engine and recovers. Synchronous. `options` have passed validate(). kCorrupt while the
+  /// directory is marked (kv/identity/quarantine.h): once `log` has run what was posted to it, open
+  /// again, and the node begins anew.
   [[nodiscard]] static Result<std::shared_ptr<Node>> open(const NodeSeams& seams, Options options);
   virtual ~Node() = default;
 
@@ -86,6 +90,13 @@ class Node {
                              Callback<RemovePrefixResult> done) = 0;
   virtual void get(std::string key, ReadOptions options, Callback<ReadResult> done) = 0;
   virtual void scan(ScanOptions options, Callback<ScanResult> done) = 0;
+  /// For the native door: a write, or an opened session, under the session that its client has (or
+  /// none), with what applying it answered. `partition` is asked only to open a session. A command
+  /// with a session is sent on to the leader at most once and never numbered anew: after
+  /// kOutcomeUnknown its client may send it again.
+  virtual void client_command(Command command, std::uint32_t partition,
+                              std::chrono::milliseconds timeout,
+                              std::function<void(Result<Answer>)> done) = 0;
   virtual void view(ReadOptions options, Callback<std::shared_ptr<const PartitionsView>> done) = 0;
   virtual void change_members(MemberChange change, Callback<MemberPlan> done) = 0;
   virtual void promote(std::uint64_t node, std::chrono::milliseconds timeout,
@@ -101,6 +112,9 @@ class Node {
 
   [[nodiscard]] virtual std::vector<std::string> not_ready_reasons() const = 0;
   [[nodiscard]] virtual ClusterView cluster() const = 0;
+  [[nodiscard]] virtual ClusterMap cluster_map() const = 0;
+  /// Of a partition, as far as this node knows; 0: it does not.
+  [[nodiscard]] virtual raft::NodeId leader_of_partition(std::uint32_t partition) const = 0;
   [[nodiscard]] virtual RingView ring(std::string_view key) const = 0;
   [[nodiscard]] virtual std::vector<Sample> metrics() const = 0;
   [[nodiscard]] virtual std::uint64_t id() const = 0;

@@ -24,34 +24,13 @@ Error overloaded(const char* what) {
   return e;
 }
 
-/// What an applied command's refusal means to its caller.
-Error error_of(const Answer& answer) {
-  Error e(*answer.error);
-  switch (*answer.error) {
-    case Errc::kRevisionMismatch:
-      e.detail = "the condition on the key's revision does not hold";
-      e.revision = answer.revision;
-      break;
-    case Errc::kIdempotencyMismatch:
-      e.detail = "this idempotency key was used with another request";
-      break;
-    case Errc::kOverloaded:
-      e = overloaded("the partition's table of sessions or idempotency keys is full");
-      break;
-    default:
-      if (answer.wrong_epoch) e.detail = "the partition's placement changed: ask again";
-      break;
-  }
-  return e;
-}
-
 template <class T, class Convert>
 std::function<void(Result<Answer>)> answer_to(Callback<T> done, Convert convert) {
   return [done = std::move(done), convert](Result<Answer> answer) {
     if (!answer)
       done(answer.error());
     else if (answer->error)
-      done(error_of(*answer));
+      done(refusal_of(*answer));
     else
       done(convert(std::move(*answer)));
   };
@@ -168,6 +147,7 @@ void NodeImpl::submit(raft::GroupId group, Command command, Micros deadline,
   command.epoch = routes_.epoch();
   Replica* r = replica(group);
   if (r == nullptr || !r->leads()) {
+    if (command.session.client != 0) return relay(group, command, deadline, done);
     forwarder_.submit(group, std::move(command), deadline, std::move(done));
     return;
   }
@@ -201,8 +181,8 @@ void NodeImpl::not_proposed(raft::GroupId group, Micros deadline, const ProposeR
   auto again = decode_command(result.command);
   if (auto refused = refuse_write())
     done(std::move(*refused));
-  else if (deadline <= now() || !again)
-    done(no_leader());
+  else if (deadline <= now() || !again || again->session.client != 0)
+    done(no_leader());  // (a client's own session: it sends it again itself)
   else
     forwarder_.submit(group, std::move(*again), deadline, done);
 }
@@ -310,7 +290,7 @@ void NodeImpl::remove_prefix(std::string prefix, RemovePrefixOptions options,
                  job->result.next = encode_cursor(job->at);
                  job->done(std::move(job->result));
                } else {
-                 job->done(answer ? error_of(*answer) : answer.error());
+                 job->done(answer ? refusal_of(*answer) : answer.error());
                }
                return;
              }

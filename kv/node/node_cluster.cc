@@ -160,6 +160,7 @@ void NodeImpl::handle_record_request(NodeNumber from, net::Channel channel, std:
 void NodeImpl::heard_gossip(NodeNumber from, const net::Gossip& word) {
   PeerFacts& facts = peer_facts_[from];
   facts.http = word.http;
+  facts.client = word.client;
   facts.record_epoch = word.record_epoch;
   for (const net::Gossip::Lead& lead : word.leads) {
     if (!routes_.known(lead.group)) continue;

@@ -43,6 +43,7 @@ net::Hello NodeImpl::make_hello(raft::NodeId to, net::Channel channel) {
   hello.boots = identity_->boots();
   hello.founding = founding_ ? founding_->proposal() : identity_->founding();
   hello.http = options_.http;
+  hello.client = options_.client;
   hello.wall_ms = seams_.clock->wall_ms();
   hello.record_epoch = record_.epoch;
   hello.rejoin = rejoin_ && !identity_->founded();
@@ -150,6 +151,7 @@ const char* NodeImpl::refusal_text(Verdict verdict) {
 void NodeImpl::on_up(raft::NodeId peer, net::Channel channel, const net::Hello& hello) {
   PeerFacts& facts = peer_facts_[peer];
   facts.http = hello.http;
+  facts.client = hello.client;
   facts.refused = false;
   facts.incarnation = hello.incarnation;
   facts.founded = hello.founding.cluster_id != 0;
@@ -169,11 +171,12 @@ void NodeImpl::on_up(raft::NodeId peer, net::Channel channel, const net::Hello& 
 }
 
 void NodeImpl::say_founding(raft::NodeId peer) {
-  if (!founding_ || founding_under_way_ || !peers_) return;
+  if (!founding_ || founding_under_way_ || !peers_ || former_) return;
   auto word = founding_->word_to(peer);
   if (!word) return;
   net::Gossip gossip;
   gossip.http = options_.http;
+  gossip.client = options_.client;
   gossip.founding = std::move(*word);
   (void)peers_->send(peer, net::Channel::kControl, net::PeerMessage(std::move(gossip)));
 }
@@ -191,6 +194,12 @@ void NodeImpl::try_founding() {
   if (!founding_ || founding_under_way_) return;
   using Kind = Founding::Decision::Kind;
   const Founding::Decision decision = founding_->decide();
+  if (former_) {  // its cluster is founded, and it has been told where
+    if (decision.record.cluster_id != 0 && decision.record != former_->founding)
+      log_line(LogLine::Level::kError,
+               "its peers belong to another cluster than the one that its data were of");
+    return;
+  }
   switch (decision.kind) {
     case Kind::kWait:
       return;
@@ -232,6 +241,7 @@ void NodeImpl::founded(const Result<void>& recorded) {
   joining_ = {};
   candidate_ = {};
   rejoin_ = false;
+  former_.reset();
   refused_as_.reset();
   peers_->set_cluster_id(identity_->founding().cluster_id);
   update_peers();

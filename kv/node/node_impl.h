@@ -3,7 +3,8 @@
 // node_joining.cc (how it gets its place among its peers), node_cluster.cc (the cluster record),
 // node_groups.cc (replicas that come and go), node_reconcile.cc (groups moved to where they are
 // wanted), node_admin.cc (people's changes), node_turn.cc (ticks, the pump), node_clients.cc
-// (writes), node_reads.cc (reads), node_peers.cc (what peers say), node_views.cc (what people see),
+// (writes), node_door.cc (what the native door asks), node_reads.cc (reads), node_peers.cc (what
+// peers say), node_views.cc (what people see), node_damage.cc (own data that are damaged),
 // node_end.cc (stop, fence, failure).
 //
 // Raft speaks of members, everything else of nodes (kv/placement/member.h): they meet here.
@@ -23,6 +24,7 @@
 #include "kv/identity/founding_record.h"
 #include "kv/identity/identity.h"
 #include "kv/identity/judge.h"
+#include "kv/identity/quarantine.h"
 #include "kv/node/admin.h"
 #include "kv/node/apply_stage.h"
 #include "kv/node/backups.h"
@@ -65,6 +67,8 @@ class NodeImpl final : public Node,
                      Callback<RemovePrefixResult> done) override;
   void get(std::string key, ReadOptions options, Callback<ReadResult> done) override;
   void scan(ScanOptions options, Callback<ScanResult> done) override;
+  void client_command(Command command, std::uint32_t partition, std::chrono::milliseconds timeout,
+                      std::function<void(Result<Answer>)> done) override;
   void view(ReadOptions options, Callback<std::shared_ptr<const PartitionsView>> done) override;
   void backup(Callback<std::uint64_t> done) override;
   void backup_next(std::uint64_t handle, Callback<std::optional<std::string>> done) override;
@@ -76,6 +80,10 @@ class NodeImpl final : public Node,
                    Callback<std::uint64_t> done) override;
   std::vector<std::string> not_ready_reasons() const override;
   ClusterView cluster() const override;
+  ClusterMap cluster_map() const override;
+  raft::NodeId leader_of_partition(std::uint32_t partition) const override {
+    return routes_.leader(group_of_partition(partition));
+  }
   RingView ring(std::string_view key) const override;
   std::vector<Sample> metrics() const override;
   std::uint64_t id() const override { return self_; }
@@ -132,6 +140,10 @@ class NodeImpl final : public Node,
   void not_proposed(raft::GroupId group, Micros deadline, const ProposeResult& result,
                     const std::function<void(Result<Answer>)>& done);
   void write_command(Command command, Micros deadline, std::function<void(Result<Answer>)> done);
+
+  // --- node_door.cc
+  void relay(raft::GroupId group, const Command& command, Micros deadline,
+             const std::function<void(Result<Answer>)>& done);
 
   // --- node_reads.cc
   [[nodiscard]] Result<Freshness> freshness(const ReadOptions& options) const;
@@ -205,11 +217,22 @@ class NodeImpl final : public Node,
   // --- node_joining.cc
   void begin_join(const net::FoundingRecord& founding);
   void join_by(const ClusterRecord& record);
+  void begin_return();
   void consider_rejoin(const net::Hello& hello,
                        const std::function<void(net::HelloReply::Verdict)>& verdict);
   void watch_refusal();
   void come_back_anew(const std::string& why);
   [[nodiscard]] std::string joining_reason() const;
+
+  // --- node_damage.cc
+  [[nodiscard]] bool others_suffice() const;
+  [[nodiscard]] FormerLife life_that_ends(const std::string& why) const;
+  [[nodiscard]] Error damaged_at_start(const Error& found);
+  [[nodiscard]] Result<void> rebuild_engine(const std::string& why);
+  [[nodiscard]] bool log_has_all() const;
+  void damaged(const std::string& what);
+  /// True: it is, and what is to be done about it has begun.
+  bool engine_damaged();
 
   // --- node_founding.cc
   [[nodiscard]] FoundingPlan founding_plan() const;
@@ -229,7 +252,8 @@ class NodeImpl final : public Node,
   [[nodiscard]] PartitionView partition_view(std::uint32_t partition) const;
 
   // --- node_end.cc
-  void fence(const std::string& why);
+  void fence(const std::string& why, Errc code = Errc::kFenced);
+  void withdraw(const std::string& why);
   void end_all_calls(const Error& error);
   void stop_step();
   void close_log();
@@ -290,7 +314,7 @@ class NodeImpl final : public Node,
     std::function<void(std::optional<RpcReply>)> done;
   };
   struct PeerFacts {
-    std::string address, http;
+    std::string address, http, client;
     bool refused = false;
     std::uint64_t incarnation = 0;   // of the directory that is connected, or was last
     std::uint64_t record_epoch = 0;  // that it said it has
@@ -341,6 +365,8 @@ class NodeImpl final : public Node,
   net::FoundingRecord joining_;
   ClusterRecord candidate_;
   bool rejoin_ = false;
+  std::optional<FormerLife> former_;       // while unfounded: it must not found, and whom it knew
+  std::size_t quarantined_ = 0;            // folders of data set aside
   bool leaving_for_good_ = false;          // the host was asked to open this node anew
   std::map<NodeNumber, Micros> wiped_by_;  // who says that this directory is not what it was, since
   std::map<NodeNumber, Micros> rejoin_asked_;

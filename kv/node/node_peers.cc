@@ -257,6 +257,7 @@ void NodeImpl::gossip() {
   net::Gossip word;
   gossip_due_ = false;
   word.http = options_.http;
+  word.client = options_.client;
   word.record_epoch = record_.epoch;
   for (const auto& [group, r] : replicas_) {
     if (!r->leads()) continue;

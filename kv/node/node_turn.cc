@@ -18,6 +18,9 @@ constexpr std::uint64_t kLowFlushBytes = 256u << 10;
 constexpr Micros kDiskFullRetry = std::chrono::milliseconds{250};
 constexpr int kPassesMax = 8;
 constexpr std::uint64_t kUnflushedBytesMax = 24ull << 20;
+/// A flush for the sake of a cut: when the log is this many times what is to be kept of it. Each
+/// makes a table file, which costs LevelDB as much again when it is merged.
+constexpr std::uint64_t kCutsPerFlush = 6;
 constexpr std::uint64_t kPinnedLogFactor = 4;  // of log_bytes_kept, for an installer's sake
 
 std::uint64_t bytes_in(wal::FileSystem& files, const std::string& directory) {
@@ -238,6 +241,10 @@ void NodeImpl::read_log(Replica& replica, const raft::LogRead& read) {
                  for (wal::LogEntry& e : *result)
                    entries.push_back({e.index, e.term, static_cast<raft::EntryKind>(e.kind),
                                       std::make_shared<const std::string>(std::move(e.data))});
+               } else if (result.error() == wal::WalError::kCorrupt) {
+                 self->damaged("an entry of its log, group " + std::to_string(group) + " between " +
+                               std::to_string(read.from) + " and " + std::to_string(read.to));
+                 return;
                } else if (result.error() != boost::system::errc::result_out_of_range) {
                  self->fence("the log could not be read: " + result.error().message());
                  return;
@@ -250,7 +257,7 @@ void NodeImpl::upkeep() {
   outbox_.tick();
   inbox_.tick();
   backups_.tick();
-  if (!engine_ || fenced_) return;
+  if (!engine_ || fenced_ || engine_damaged()) return;
   for (auto& [group, r] : replicas_) trim(*r);
   if (engine_->metrics().unflushed_bytes > kUnflushedBytesMax) start_flush();
   if (Replica* metadata = replica(kMetadataGroup)) propose_founding(*metadata);
@@ -302,7 +309,7 @@ void NodeImpl::trim(Replica& replica) {
   if (to <= status.start + keep / 10) return;
   const auto flushed = flushed_.find(replica.group());
   const raft::Index on_disk = flushed == flushed_.end() ? 0 : flushed->second;
-  if (on_disk < to) start_flush();
+  if (on_disk < to && (entries > kCutsPerFlush * keep || disk_.low())) start_flush();
   to = std::min(to, on_disk);
   if (to <= status.start) return;
   const auto term = wal_->term_at(replica.group(), to);
@@ -332,7 +339,7 @@ void NodeImpl::flush_engine(std::function<void(bool)> done) {
         if (point) {
           for (const auto& [group, index] : point->applied)
             self->flushed_[group] = std::max(self->flushed_[group], index);
-        } else {
+        } else if (!self->engine_damaged()) {
           self->fence("the engine could not be flushed: " + point.error().message());
         }
         done(point.has_value());

@@ -35,6 +35,10 @@ raft::NodeId Routes::leader(raft::GroupId group) const {
   return known(group) ? leads_[group].node : raft::kNobody;
 }
 
+raft::Term Routes::term(raft::GroupId group) const {
+  return known(group) ? leads_[group].term : 0;
+}
+
 void Routes::leads(raft::GroupId group, raft::Term term, raft::NodeId node) {
   if (!known(group)) return;
   if (!std::binary_search(nodes_.begin(), nodes_.end(), node)) return;

@@ -36,6 +36,8 @@ class Routes {
   [[nodiscard]] bool known(raft::GroupId group) const;
 
   [[nodiscard]] raft::NodeId leader(raft::GroupId group) const;
+  /// In which the leader was heard of last.
+  [[nodiscard]] raft::Term term(raft::GroupId group) const;
   /// Word of a leader, any node of the cluster; older terms are ignored. A term of 0 is a hint
   /// without one (a redirect).
   void leads(raft::GroupId group, raft::Term term, raft::NodeId node);

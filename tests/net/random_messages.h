@@ -90,6 +90,7 @@ inline Hello random_hello(Random& random) {
     m.founding.founders.push_back({1u << 20, random.address(), random.number()});
   }
   m.http = random.address();
+  m.client = random.address();
   m.frame_bytes_max = random.number();
   m.wall_ms = random.number();
   return m;
@@ -165,6 +166,7 @@ inline Gossip random_gossip(Random& random) {
     m.leads.push_back({static_cast<raft::GroupId>(random.next()), random.ordinal()});
   }
   m.http = random.address();
+  m.client = random.address();
   m.record_epoch = random.number();
   m.founding.version = random.number();
   m.founding.heard = random.number();
@@ -209,7 +211,7 @@ inline bool same(const Hello& a, const Hello& b) {
   const auto all = [](const Hello& m) {
     return std::tie(m.protocol_min, m.protocol_max, m.feature_level, m.channel, m.node, m.to,
                     m.incarnation, m.boot, m.nonce, m.boots, m.founding, m.http, m.frame_bytes_max,
-                    m.wall_ms);
+                    m.wall_ms, m.client);
   };
   return all(a) == all(b);
 }
@@ -273,7 +275,7 @@ inline bool same(const Gossip& a, const Gossip& b) {
   const auto same_lead = [](const Gossip::Lead& x, const Gossip::Lead& y) {
     return x.group == y.group && x.term == y.term;
   };
-  return a.http == b.http && a.record_epoch == b.record_epoch && a.founding == b.founding &&
+  return a.http == b.http && a.client == b.client && a.record_epoch == b.record_epoch && a.founding == b.founding &&
          std::equal(a.leads.begin(), a.leads.end(), b.leads.begin(), b.leads.end(), same_lead);
 }
 inline bool same(const SnapshotChunk& a, const SnapshotChunk& b) {

@@ -24,6 +24,29 @@ struct LogLine {
   std::string text{};
 };
 
+/// What the native door takes. Each bound is refused in words that a client understands, and
+/// counted (cairn_client_refused_total).
+struct ClientDoorLimits {
+  /// Connections, 1 .. 1,000,000. Each may carry many callers.
+  std::size_t connections_max = 1000;
+  /// Bytes of a request's frame, 64 KiB .. 24 MiB.
+  std::size_t frame_bytes_max = 9u << 20;
+  /// Requests under way on one connection, 1 .. 65,536, and their bytes, 64 KiB .. 1 GiB.
+  std::size_t in_flight_max = 4096;
+  std::size_t bytes_in_flight_max = 32u << 20;
+  /// Bytes of answers that a connection's client has not taken yet, 64 KiB .. 1 GiB: from there on
+  /// requests are refused; at twice that and 24 MiB the connection is closed.
+  std::size_t bytes_unsent_max = 32u << 20;
+  /// The same and the requests under way, over all connections, 1 MiB .. 1 TiB.
+  std::size_t bytes_max = 128u << 20;
+  /// From accepting a connection to its whole hello, 10 ms .. 10 min.
+  std::chrono::milliseconds hello_timeout{5000};
+  /// How long a connection may have nothing under way, or not take what is sent to it,
+  /// 10 ms .. 24 h.
+  std::chrono::milliseconds idle_timeout{300'000};
+  std::chrono::milliseconds write_timeout{30'000};
+};
+
 struct Options {
   /// Made if absent. Everything of one node lives in it; one Store at a time.
   std::string data_dir{};
@@ -44,6 +67,9 @@ struct Options {
 
   /// "host:port" of this node's HTTP door, told to the other nodes. Empty: none.
   std::string http{};
+  /// "host:port" of the native door (<cairn/kv/client.h>), which the store opens and tells the
+  /// other nodes. Empty: none.
+  std::string client{};
   /// Leader's heartbeat interval, 10 ms .. 10 s.
   std::chrono::milliseconds heartbeat{50};
   /// Shortest election timeout; the longest is twice that. At least 4 heartbeats.
@@ -74,7 +100,9 @@ struct Options {
   /// many such answers a partition holds at most.
   std::chrono::milliseconds idempotency_window{600'000};
   std::uint32_t idempotency_keys_max = 65'536;
-  /// Peer port beyond loopback without TLS: refused unless set.
+  /// Bounds of the native door.
+  ClientDoorLimits client_limits{};
+  /// Peer or client port beyond loopback without TLS: refused unless set.
   bool insecure = false;
 
   /// Receives log lines, on internal threads; must not call back into the store. Empty: silent.

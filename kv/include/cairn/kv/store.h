@@ -168,6 +168,7 @@ struct NodeView {
   std::string state{};       // "self" "up" "down" "refused"
   std::string membership{};  // "joining" "active" "leaving"
   bool learner = false;      // holds data without a vote until it is promoted
+  std::string client{};      // native door; empty: none, or not known
 };
 
 struct ClusterView {

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "cairn/kv/store.h"
 
@@ -23,6 +25,8 @@ class TestCluster {
   [[nodiscard]] std::size_t size() const;
   /// The member with this id (1 .. size()); it must be running.
   [[nodiscard]] Store& node(std::uint64_t id);
+  /// Of all members' native doors, for <cairn/kv/client.h>, in the order of their ids.
+  [[nodiscard]] std::vector<std::string> client_endpoints() const;
   [[nodiscard]] bool running(std::uint64_t id) const;
   /// Stops a member in order; its directory stays.
   void stop(std::uint64_t id);
