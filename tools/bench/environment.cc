@@ -21,7 +21,7 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr int kSyncs = 200;
 constexpr std::chrono::milliseconds kSyncTime{1000};
 // Of a disk that may not be the servers': it is told, and need not be known that well.
-constexpr std::chrono::milliseconds kOtherSyncTime{200};
+constexpr std::chrono::milliseconds kOtherSyncTime{100};
 constexpr std::size_t kBlock = 4096;
 
 std::string cpu_name() {
