@@ -1,32 +1,22 @@
-// kvbench: loads the keys, warms up, measures, and reports. What is put under load is in
-// tools/bench/*_driver, the arithmetic in lane and histogram.
+// kvbench: puts a store under load and says what it saw. The program's manners are here; a run is
+// tools/bench/session, a comparison of two tools/bench/compare.
 #include <sys/resource.h>
+#include <unistd.h>
 
-#include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <fstream>
+#include <thread>
 
-#include "tools/bench/http_driver.h"
+#include "tools/bench/compare.h"
+#include "tools/bench/completion.h"
+#include "tools/bench/help.h"
 #include "tools/bench/options.h"
-#include "tools/bench/report.h"
-#include "tools/bench/store_driver.h"
+#include "tools/bench/session.h"
 
 namespace cairn::tools::bench {
 namespace {
-
-enum Exit { kDone = 0, kOperationFailed = 1, kUsage = 2, kUnreachable = 3 };
-
-constexpr const char* kUsageText =
-    "usage: kvbench [flags]\n\n"
-    "Puts a Cairn cluster, a store in this process, or etcd's JSON gateway under load. Closed\n"
-    "loop by default: each client begins its next operation when one has ended.\n\n"
-    "  kvbench --endpoints http://127.0.0.1:8001,http://127.0.0.1:8002 --workload mixed\n"
-    "  kvbench --cluster 3 --clients 16 --ops 100000 --output json\n"
-    "  kvbench --endpoints embedded:bench-data --workload get --rate 20000\n\n";
-
-constexpr const char* kExitText =
-    "\nProgress is on stderr; JSON is one object alone on stdout. Exit status: 0 done, 1 an\n"
-    "operation failed, 2 usage, 3 cannot reach.\n";
 
 int fail(Exit status, const std::string& text) {
   std::fprintf(stderr, "error: %s\n", text.c_str());
@@ -41,43 +31,40 @@ void raise_file_limit() {
   }
 }
 
-Progress progress_of(const std::string& label) {
-  return [label, before = std::uint64_t{0}, then = Clock::time_point{}](
-             Clock::time_point start, std::uint64_t ended, std::uint64_t failures) mutable {
-    const auto now = Clock::now();
-    if (then == Clock::time_point{}) then = start;
-    const double span = std::chrono::duration<double>(now - then).count();
-    const double rate = span > 0 ? static_cast<double>(ended - before) / span : 0;
-    std::fprintf(stderr, "%s %.0f s: %llu ops, %.0f a second, %llu errors\n", label.c_str(),
-                 std::chrono::duration<double>(now - start).count(),
-                 static_cast<unsigned long long>(ended), rate,
-                 static_cast<unsigned long long>(failures));
-    before = ended;
-    then = now;
-  };
-}
-
-std::unique_ptr<Driver> make_driver(const Options& options) {
-  if (options.endpoints.empty()) {
-    return std::make_unique<StoreDriver>(options.work, options.embedded, options.members,
-                                         options.concurrency);
+/// Ends the nodes and their directory before the process when it is told to stop. Made before all
+/// other threads.
+class Interrupts {
+ public:
+  Interrupts() {
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGINT);
+    sigaddset(&signals_, SIGTERM);
+    ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
   }
-  auto protocol = options.etcd ? etcd_protocol(options.work) : cairn_protocol(options.work);
-  return std::make_unique<HttpDriver>(options.work, std::move(protocol), options.endpoints,
-                                      options.concurrency, options.timeout);
-}
-
-// One phase; its errors that do not count as a measurement are told at once.
-int prepare(Driver& driver, const Phase& phase, const std::string& label) {
-  const RunResult result = driver.run(phase, progress_of(label));
-  if (!result.lost.empty()) return fail(kUnreachable, result.lost);
-  if (result.tally.errors == 0 || !phase.load) return kDone;
-  std::string text = "loading failed:";
-  for (const auto& [code, count] : result.tally.errors_by_code) {
-    text += " " + std::to_string(count) + " " + code;
+  ~Interrupts() {
+    over_ = true;
+    if (thread_.joinable()) thread_.join();
   }
-  return fail(kOperationFailed, text);
-}
+  Interrupts(const Interrupts&) = delete;
+  Interrupts& operator=(const Interrupts&) = delete;
+
+  void watch(Cluster* cluster) {
+    thread_ = std::thread([this, cluster] {
+      const timespec look{0, 100'000'000};
+      while (!over_) {
+        const int signal = ::sigtimedwait(&signals_, nullptr, &look);
+        if (signal <= 0) continue;
+        if (cluster != nullptr) cluster->abandon();
+        ::_exit(128 + signal);
+      }
+    });
+  }
+
+ private:
+  sigset_t signals_;
+  std::atomic<bool> over_{false};
+  std::thread thread_;
+};
 
 void print_report(const Options& options, const Report& report) {
   std::string text;
@@ -96,44 +83,39 @@ void print_report(const Options& options, const Report& report) {
   std::fflush(stdout);
 }
 
-int measure(Driver& driver, const Options& options) {
-  std::vector<Report> reports;
-  std::uint64_t errors = 0;
-  for (std::uint64_t run = 1; run <= options.runs; ++run) {
-    Phase phase = options.phase;
-    phase.round = run;
-    const std::string label = options.runs == 1 ? "run" : "run " + std::to_string(run);
-    RunResult result = driver.run(phase, progress_of(label));
-    if (!result.lost.empty()) return fail(kUnreachable, result.lost);
-    errors += result.tally.errors;
-    reports.push_back({options.workload_name, options.concurrency.clients, phase.rate > 0,
-                       std::move(result.tally)});
-    if (options.runs > 1) {
-      std::fprintf(stderr, "%s: %.0f ops a second\n", label.c_str(),
-                   reports.back().operations_per_second());
-    }
+int run_session(const Options& options) {
+  Interrupts interrupts;
+  Session session(options);
+  interrupts.watch(session.cluster());
+  for (const auto step : {&Session::open, &Session::load, &Session::measure, &Session::judge}) {
+    if (const auto trouble = (session.*step)()) return fail(trouble->status, trouble->text);
   }
-  std::sort(reports.begin(), reports.end(), [](const Report& a, const Report& b) {
-    return a.operations_per_second() < b.operations_per_second();
-  });
-  const Report& median = reports[(reports.size() - 1) / 2];
-  if (median.tally.absent > 0 && !options.work.absent_is_error) {
-    std::fprintf(stderr, "%llu gets found no value (--no-load)\n",
-                 static_cast<unsigned long long>(median.tally.absent));
+  print_report(options, session.report());
+  if (!options.report.empty()) {
+    std::ofstream page(options.report);
+    page << report_html(session.report());
+    if (!page.flush()) return fail(kFailed, options.report + ": cannot be written");
   }
-  print_report(options, median);
-  if (median.tally.operations == 0) return fail(kOperationFailed, "no operation ended");
-  if (errors == 0) return kDone;
-  return fail(kOperationFailed, std::to_string(errors) + " operations failed");
+  if (const auto complaint = session.complaint()) return fail(kFailed, *complaint);
+  return kDone;
 }
 
 int kvbench_main(const std::vector<std::string>& arguments) {
+  if (!arguments.empty() && arguments[0] == "compare") {
+    return compare_main({arguments.begin() + 1, arguments.end()});
+  }
+  if (!arguments.empty() && arguments[0] == "completion") {
+    const std::string text = completion(arguments.size() == 2 ? arguments[1] : "");
+    if (text.empty()) return fail(kUsage, "completion is for bash or zsh: kvbench completion bash");
+    std::fputs(text.c_str(), stdout);
+    return kDone;
+  }
   Settings settings(bench_settings());
   if (auto error = settings.load(arguments, Settings::process_environment())) {
     return fail(kUsage, *error);
   }
   if (settings.on("help")) {
-    std::printf("%s%s%s", kUsageText, settings.help().c_str(), kExitText);
+    std::fputs(help_text(settings).c_str(), stdout);
     return kDone;
   }
   if (!settings.positional().empty()) {
@@ -144,21 +126,7 @@ int kvbench_main(const std::vector<std::string>& arguments) {
   if (auto error = read_bench_options(settings, options)) return fail(kUsage, *error);
   std::signal(SIGPIPE, SIG_IGN);
   raise_file_limit();
-
-  auto driver = make_driver(options);
-  if (auto error = driver->open(); !error.empty()) return fail(kUnreachable, error);
-  if (options.load) {
-    Phase load;
-    load.load = true;
-    if (int status = prepare(*driver, load, "load")) return status;
-  }
-  if (options.warmup.count() > 0) {
-    Phase warmup = options.phase;
-    warmup.operations = UINT64_MAX;
-    warmup.duration = options.warmup;
-    if (int status = prepare(*driver, warmup, "warmup")) return status;
-  }
-  return measure(*driver, options);
+  return run_session(options);
 }
 
 }  // namespace

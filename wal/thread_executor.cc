@@ -1,6 +1,7 @@
 #include "wal/thread_executor.h"
 
 #include <pthread.h>
+#include <time.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -18,6 +19,9 @@ struct ThreadExecutor::State {
   bool dropping = false;
   OnBroken on_broken;  // used on the thread only
   std::atomic<std::thread::id> id{};
+  // Of the thread; asking it after the thread's end fails and does no harm.
+  std::atomic<clockid_t> cpu_clock{CLOCK_REALTIME};  // CLOCK_REALTIME: not known yet
+  std::atomic<std::int64_t> busy{0};                 // nanoseconds
 };
 
 ThreadExecutor::ThreadExecutor(std::string name, OnBroken on_broken)
@@ -26,6 +30,8 @@ ThreadExecutor::ThreadExecutor(std::string name, OnBroken on_broken)
   constexpr std::size_t kNameBytesMax = 15;
   thread_ = std::thread([state = state_, name = name.substr(0, kNameBytesMax)] {
     state->id = std::this_thread::get_id();
+    clockid_t clock = CLOCK_REALTIME;
+    if (::pthread_getcpuclockid(::pthread_self(), &clock) == 0) state->cpu_clock = clock;
     pthread_setname_np(pthread_self(), name.c_str());
     run(state);
   });
@@ -33,6 +39,17 @@ ThreadExecutor::ThreadExecutor(std::string name, OnBroken on_broken)
 
 bool ThreadExecutor::on_this_thread() const noexcept {
   return state_->id.load() == std::this_thread::get_id();
+}
+
+ThreadExecutor::Usage ThreadExecutor::usage() const noexcept {
+  Usage usage;
+  usage.busy = std::chrono::nanoseconds(state_->busy.load(std::memory_order_relaxed));
+  timespec cpu{};
+  const clockid_t clock = state_->cpu_clock;
+  if (clock != CLOCK_REALTIME && ::clock_gettime(clock, &cpu) == 0) {
+    usage.cpu = std::chrono::seconds(cpu.tv_sec) + std::chrono::nanoseconds(cpu.tv_nsec);
+  }
+  return usage;
 }
 
 ThreadExecutor::~ThreadExecutor() {
@@ -70,6 +87,7 @@ void ThreadExecutor::run(const std::shared_ptr<State>& state) {
       batch.swap(state->queue);
       if (batch.empty()) return;  // stopping, and nothing more can come
     }
+    const auto begin = std::chrono::steady_clock::now();
     while (!batch.empty()) {
       const Task task = std::move(batch.front());
       batch.pop_front();
@@ -83,6 +101,7 @@ void ThreadExecutor::run(const std::shared_ptr<State>& state) {
         if (state->on_broken) state->on_broken(std::current_exception());
       }
     }
+    state->busy += std::chrono::nanoseconds(std::chrono::steady_clock::now() - begin).count();
   }
 }
 

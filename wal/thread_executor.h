@@ -1,6 +1,7 @@
 // An executor that is one thread.
 #pragma once
 
+#include <chrono>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -37,6 +38,14 @@ class ThreadExecutor final : public Executor {
   void stop(Queued queued = Queued::kFinish);
 
   bool on_this_thread() const noexcept;
+
+  /// What the thread has spent so far: processor time, and time in tasks, waits for a disk
+  /// included. Any thread.
+  struct Usage {
+    std::chrono::nanoseconds cpu{0};
+    std::chrono::nanoseconds busy{0};
+  };
+  Usage usage() const noexcept;
 
  private:
   struct State;  // shared with the thread: it may outlive this object when stopped from a task

@@ -118,6 +118,7 @@ Result<void> Host::open_door() {
 
 std::vector<Sample> Host::metrics() const {
   std::vector<Sample> samples = node_->metrics();
+  add_thread_metrics(samples);
   if (door_) door_->add_metrics(samples);
   return samples;
 }

@@ -57,6 +57,9 @@ class Host : public std::enable_shared_from_this<Host> {
     if (here) --callbacks_on_stack_;
   }
 
+  /// What the node's threads have spent. Loop thread.
+  void add_thread_metrics(std::vector<Sample>& out) const;
+
   /// A view that stop() takes back.
   [[nodiscard]] std::shared_ptr<RevocableView> lend(std::shared_ptr<const PartitionsView> view);
 

@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <set>
 #include <vector>
+
+#include "tools/bench/values.h"
 
 namespace cairn::tools::bench {
 namespace {
@@ -26,6 +29,14 @@ std::vector<Operation> take_all(Lane& lane, Clock::time_point now = kStart) {
   return all;
 }
 
+bool is_put(const Operation& operation) {
+  return operation.action == Operation::Action::kPut;
+}
+
+Outcome no_leader() {
+  return {Outcome::Result::kError, "no_leader", true};
+}
+
 TEST(Keys, Append_PaddedToSize) {
   std::string key;
   append_key(key, 42, 8);
@@ -38,9 +49,9 @@ TEST(Keys, Append_PaddedToSize) {
 
 TEST(Keys, Uniform_EveryKeyAboutAsOften) {
   Random random(3);
-  KeyChooser chooser(Distribution::kUniform, 10);
+  KeyChooser chooser(Distribution::kUniform, 10, 10, 1);
   std::vector<int> seen(10);
-  for (int i = 0; i < 100'000; ++i) ++seen[chooser.get(random)];
+  for (int i = 0; i < 100'000; ++i) ++seen[chooser.to_read(random)];
   for (const int n : seen) EXPECT_NEAR(n, 10'000, 500);
 }
 
@@ -59,29 +70,29 @@ TEST(Keys, Zipf_FirstRanksAsOftenAsTheLawSays) {
 TEST(Keys, Zipf_FewKeys_InRange) {
   Random random(5);
   for (const std::uint64_t keys : {1u, 2u, 3u}) {
-    KeyChooser chooser(Distribution::kZipfian, keys);
-    for (int i = 0; i < 1000; ++i) ASSERT_LT(chooser.get(random), keys);
+    KeyChooser chooser(Distribution::kZipfian, keys, keys, 1);
+    for (int i = 0; i < 1000; ++i) ASSERT_LT(chooser.to_read(random), keys);
   }
 }
 
 TEST(Keys, Latest_PutsGoRound_GetsFollow) {
   Random random(5);
-  KeyChooser chooser(Distribution::kLatest, 1000);
-  for (int i = 0; i < 500; ++i) chooser.put(random);
+  KeyChooser chooser(Distribution::kLatest, 1000, 1000, 1);
+  for (int i = 0; i < 500; ++i) chooser.to_put(random);
   int near = 0;
-  for (int i = 0; i < 1000; ++i) near += chooser.get(random) + 100 > 500 ? 1 : 0;
+  for (int i = 0; i < 1000; ++i) near += chooser.to_read(random) + 100 > 500 ? 1 : 0;
   EXPECT_GT(near, 600);
 }
 
 TEST(Lane, SameSeed_SameOperations) {
   Work work;
-  work.workload = Workload::kMixed;
-  Lane a(work, of_operations(1000), 0, 2, kStart);
-  Lane b(work, of_operations(1000), 0, 2, kStart);
-  Lane other_lane(work, of_operations(1000), 1, 2, kStart);
+  work.mix = find_mix("mixed");
+  Lane a(work, of_operations(1000), 0, 2, kStart, nullptr);
+  Lane b(work, of_operations(1000), 0, 2, kStart, nullptr);
+  Lane other_lane(work, of_operations(1000), 1, 2, kStart, nullptr);
   work.seed = 2;
   Work other_work = work;
-  Lane other_seed(other_work, of_operations(1000), 0, 2, kStart);
+  Lane other_seed(other_work, of_operations(1000), 0, 2, kStart, nullptr);
   const auto of_a = take_all(a);
   const auto of_b = take_all(b);
   ASSERT_EQ(of_a.size(), 500u);
@@ -90,9 +101,9 @@ TEST(Lane, SameSeed_SameOperations) {
   const auto of_other = take_all(other_lane);
   for (std::size_t i = 0; i < of_a.size(); ++i) {
     EXPECT_EQ(of_a[i].key, of_b[i].key);
-    EXPECT_EQ(of_a[i].put, of_b[i].put);
+    EXPECT_EQ(of_a[i].action, of_b[i].action);
     EXPECT_EQ(of_a[i].value, of_b[i].value);
-    puts += of_a[i].put ? 1 : 0;
+    puts += is_put(of_a[i]) ? 1 : 0;
     same_lane += of_a[i].key == of_other[i].key ? 1 : 0;
   }
   EXPECT_NEAR(puts, 250, 60);
@@ -102,14 +113,14 @@ TEST(Lane, SameSeed_SameOperations) {
 TEST(Lane, Load_EveryKeyOnceOverAllLanes) {
   Work work;
   work.keys = 1001;
-  work.workload = Workload::kGet;
+  work.mix = find_mix("get");
   Phase load;
-  load.load = true;
+  load.what = Phase::What::kLoad;
   std::set<std::uint64_t> keys;
   for (std::uint64_t i = 0; i < 3; ++i) {
-    Lane lane(work, load, i, 3, kStart);
+    Lane lane(work, load, i, 3, kStart, nullptr);
     for (const Operation& operation : take_all(lane)) {
-      EXPECT_TRUE(operation.put);
+      EXPECT_TRUE(is_put(operation));
       EXPECT_TRUE(keys.insert(operation.key).second) << operation.key;
     }
   }
@@ -121,7 +132,7 @@ TEST(Lane, Duration_NothingBeginsAfterItsEnd) {
   const Work work;
   Phase phase;
   phase.duration = seconds(1);
-  Lane lane(work, phase, 0, 1, kStart);
+  Lane lane(work, phase, 0, 1, kStart, nullptr);
   EXPECT_TRUE(lane.take(kStart + milliseconds(999)));
   EXPECT_FALSE(lane.spent(kStart + milliseconds(999)));
   EXPECT_FALSE(lane.take(kStart + seconds(1)));
@@ -133,8 +144,8 @@ TEST(Lane, OpenLoop_LanesTogetherKeepTheRate) {
   Phase phase;
   phase.rate = 1000;
   phase.duration = seconds(1);
-  Lane a(work, phase, 0, 2, kStart);
-  Lane b(work, phase, 1, 2, kStart);
+  Lane a(work, phase, 0, 2, kStart, nullptr);
+  Lane b(work, phase, 1, 2, kStart, nullptr);
   EXPECT_EQ(a.next_due(), kStart);
   EXPECT_EQ(b.next_due(), kStart + milliseconds(1));
   EXPECT_EQ(take_all(a, kStart + seconds(5)).size(), 500u);
@@ -146,7 +157,7 @@ TEST(Lane, OpenLoop_NotBeforeItIsDue) {
   const Work work;
   Phase phase;
   phase.rate = 1000;
-  Lane lane(work, phase, 0, 1, kStart);
+  Lane lane(work, phase, 0, 1, kStart, nullptr);
   EXPECT_TRUE(lane.take(kStart));
   EXPECT_FALSE(lane.take(kStart + microseconds(999)));
   EXPECT_TRUE(lane.take(kStart + milliseconds(1)));
@@ -158,12 +169,12 @@ TEST(Lane, OpenLoop_LateBegin_LatencyFromDueServiceFromBegin) {
   Phase phase;
   phase.rate = 100;
   phase.operations = 2;
-  Lane lane(work, phase, 0, 1, kStart);
+  Lane lane(work, phase, 0, 1, kStart, nullptr);
   const auto late = kStart + seconds(1);
   for (int i = 0; i < 2; ++i) {
     auto operation = lane.take(late);
     ASSERT_TRUE(operation);
-    lane.succeeded(*operation, late + milliseconds(2));
+    lane.ended(*operation, {}, late + milliseconds(2));
   }
   EXPECT_EQ(lane.tally().latency.max(), 1'002'000'000u);
   EXPECT_NEAR(lane.tally().latency.mean(), 997e6, 1e3);
@@ -172,11 +183,11 @@ TEST(Lane, OpenLoop_LateBegin_LatencyFromDueServiceFromBegin) {
 
 TEST(Lane, Absent_ErrorOnlyWhereAllKeysWereLoaded) {
   Work work;
-  work.workload = Workload::kGet;
+  work.mix = find_mix("get");
   for (const bool is_error : {true, false}) {
     work.absent_is_error = is_error;
-    Lane lane(work, of_operations(1), 0, 1, kStart);
-    lane.absent(*lane.take(kStart), kStart + milliseconds(1));
+    Lane lane(work, of_operations(1), 0, 1, kStart, nullptr);
+    lane.ended(*lane.take(kStart), {Outcome::Result::kAbsent}, kStart + milliseconds(1));
     EXPECT_EQ(lane.tally().errors, is_error ? 1u : 0u);
     EXPECT_EQ(lane.tally().absent, 1u);
     EXPECT_EQ(lane.tally().operations, 1u);
@@ -185,11 +196,11 @@ TEST(Lane, Absent_ErrorOnlyWhereAllKeysWereLoaded) {
 
 TEST(Tally, Merge_CountsAndTimes) {
   const Work work;
-  Lane a(work, of_operations(4), 0, 2, kStart);
-  Lane b(work, of_operations(4), 1, 2, kStart);
-  a.succeeded(*a.take(kStart), kStart + milliseconds(10));
-  a.failed("no_leader", kStart + milliseconds(20));
-  b.failed("no_leader", kStart + milliseconds(500));
+  Lane a(work, of_operations(4), 0, 2, kStart, nullptr);
+  Lane b(work, of_operations(4), 1, 2, kStart, nullptr);
+  a.ended(*a.take(kStart), {}, kStart + milliseconds(10));
+  a.ended(*a.take(kStart), no_leader(), kStart + milliseconds(20));
+  b.ended(*b.take(kStart), no_leader(), kStart + milliseconds(500));
   Tally all;
   all.merge(a.tally());
   all.merge(b.tally());

@@ -112,7 +112,7 @@ TEST_F(OptionsTest, Contradictions_Refused) {
 }
 
 TEST_F(OptionsTest, WhatComesLater_UsageError) {
-  for (const char* workload : {"scan", "txn", "ycsb-a"}) {
+  for (const char* workload : {"txn", "watch", "lock"}) {
     EXPECT_NE(read({"--workload", workload}), "") << workload;
   }
   for (const char* flag : {"--ramp=1:2:1/10s", "--check=linearizable", "--verify", "--chaos=kill",

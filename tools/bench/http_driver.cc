@@ -12,7 +12,7 @@ void report_progress(const std::vector<std::unique_ptr<Lane>>& lanes, Clock::tim
   std::uint64_t ended = 0;
   std::uint64_t failures = 0;
   for (const auto& lane : lanes) {
-    ended += lane->ended();
+    ended += lane->done();
     failures += lane->failures();
   }
   progress(start, ended, failures);
@@ -20,8 +20,8 @@ void report_progress(const std::vector<std::unique_ptr<Lane>>& lanes, Clock::tim
 
 HttpDriver::HttpDriver(const Work& work, std::unique_ptr<Protocol> protocol,
                        std::vector<Endpoint> endpoints, const Concurrency& concurrency,
-                       Clock::duration timeout)
-    : work_(work), protocol_(std::move(protocol)) {
+                       Clock::duration timeout, Audit* audit)
+    : work_(work), audit_(audit), protocol_(std::move(protocol)) {
   const std::size_t threads = std::min(concurrency.threads, concurrency.clients);
   std::size_t first = 0;
   for (std::size_t i = 0; i < threads; ++i) {
@@ -44,7 +44,7 @@ RunResult HttpDriver::run(const Phase& phase, const Progress& progress) {
   const auto start = Clock::now();
   std::vector<std::unique_ptr<Lane>> lanes;
   for (std::size_t i = 0; i < loops_.size(); ++i) {
-    lanes.push_back(std::make_unique<Lane>(work_, phase, i, loops_.size(), start));
+    lanes.push_back(std::make_unique<Lane>(work_, phase, i, loops_.size(), start, audit_));
   }
   std::mutex mutex;  // guards running and lost
   std::condition_variable ended;

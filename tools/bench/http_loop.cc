@@ -7,7 +7,7 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
+#include <utility>
 
 #include "tools/lib/http_client.h"
 
@@ -15,7 +15,6 @@ namespace cairn::tools::bench {
 namespace {
 
 constexpr std::uint64_t kTimerTag = UINT64_MAX;
-constexpr std::size_t kPiece = 64 << 10;
 constexpr std::chrono::milliseconds kSweep{50};
 constexpr std::chrono::milliseconds kRetry{100};
 constexpr std::chrono::seconds kConnectTimeout{5};
@@ -28,8 +27,7 @@ HttpLoop::HttpLoop(const Protocol& protocol, std::vector<Endpoint> endpoints, st
       endpoints_(std::move(endpoints)),
       pipeline_(pipeline),
       timeout_(timeout),
-      connections_(connections),
-      piece_(kPiece),
+      connections_(connections, Connection(pipeline)),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)) {
   for (const Endpoint& endpoint : endpoints_) {
@@ -134,9 +132,11 @@ void HttpLoop::lose(Connection& connection, const std::string& code, Clock::time
   connection.out.clear();
   connection.out_at = 0;
   connection.reader.clear();
+  second_steps_ = false;
   in_flight_ -= connection.in_flight.size();
-  for (std::size_t i = 0; i < connection.in_flight.size(); ++i) lane_->failed(code, now);
-  connection.in_flight.clear();
+  while (!connection.in_flight.empty()) {
+    lane_->ended(connection.in_flight.pop(), {Outcome::Result::kError, code}, now);
+  }
 }
 
 void HttpLoop::watch(Connection& connection, bool wants_write) {
@@ -173,12 +173,13 @@ void HttpLoop::handle(Connection& connection, std::uint32_t events, Clock::time_
 }
 
 void HttpLoop::read(Connection& connection) {
-  const auto n = ::recv(connection.socket, piece_.data(), piece_.size(), 0);
-  const auto now = Clock::now();
+  const AnswerReader::Space space = connection.reader.space();
+  const auto n = ::recv(connection.socket, space.data, space.size, 0);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  const auto now = Clock::now();
   bool alive = n > 0;
   if (alive) {
-    connection.reader.feed(piece_.data(), static_cast<std::size_t>(n));
+    connection.reader.feed(static_cast<std::size_t>(n));
     alive = take_answers(connection, now);
   }
   if (!alive) {
@@ -189,38 +190,31 @@ void HttpLoop::read(Connection& connection) {
 }
 
 bool HttpLoop::take_answers(Connection& connection, Clock::time_point now) {
-  for (;;) {
-    const auto outcome = connection.reader.next(response_);
-    if (outcome == ResponseReader::Outcome::kNeedMore) return true;
-    if (outcome == ResponseReader::Outcome::kBroken || connection.in_flight.empty()) return false;
-    const Operation operation = connection.in_flight.front();
-    connection.in_flight.pop_front();
+  for (Answer answer;;) {
+    const auto outcome = connection.reader.next(answer);
+    if (outcome == AnswerReader::Outcome::kNeedMore) return true;
+    if (outcome == AnswerReader::Outcome::kBroken || connection.in_flight.empty()) return false;
+    const Operation operation = connection.in_flight.pop();
     --in_flight_;
-    Verdict verdict = protocol_.judge(operation, response_);
-    switch (verdict.kind) {
-      case Verdict::Kind::kOk:
-        lane_->succeeded(operation, now);
-        break;
-      case Verdict::Kind::kAbsent:
-        lane_->absent(operation, now);
-        break;
-      case Verdict::Kind::kError:
-        lane_->failed(verdict.code, now);
-        break;
+    const auto second = lane_->ended(operation, protocol_.judge(operation, answer), now);
+    if (second) {
+      // On a connection that ends it fails with the rest.
+      begin(connection, *second);
+      second_steps_ = true;
     }
-    if (response_.closes) return false;
+    if (answer.closes) return false;
   }
 }
 
 void HttpLoop::begin(Connection& connection, const Operation& operation) {
   protocol_.append(connection.out, operation, hosts_[connection.endpoint]);
-  connection.in_flight.push_back(operation);
+  connection.in_flight.push(operation);
   ++in_flight_;
 }
 
 void HttpLoop::fill(Connection& connection, Clock::time_point now) {
   if (connection.state != Connection::State::kOpen) return;
-  bool any = false;
+  bool any = std::exchange(second_steps_, false);
   while (connection.in_flight.size() < pipeline_) {
     auto operation = lane_->take(now);
     if (!operation) break;
@@ -279,7 +273,7 @@ void HttpLoop::sweep(Clock::time_point now) {
         if (now >= connection.connect_until) lose(connection, "no connection in time", now);
         break;
       case Connection::State::kOpen:
-        if (!connection.in_flight.empty() && now - connection.in_flight.front().began > timeout_) {
+        if (!connection.in_flight.empty() && now - connection.in_flight.front().asked > timeout_) {
           lose(connection, "client_timeout", now);
         }
         break;

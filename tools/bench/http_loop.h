@@ -1,15 +1,36 @@
 // Many kept-alive connections under load on one thread, by epoll.
 #pragma once
 
-#include <deque>
 #include <string>
 #include <vector>
 
+#include "tools/bench/answers.h"
 #include "tools/bench/lane.h"
 #include "tools/bench/protocol.h"
 #include "tools/lib/http_message.h"
 
 namespace cairn::tools::bench {
+
+/// The operations of a connection that wait for their answers, oldest first: as many as fit.
+class InFlight {
+ public:
+  explicit InFlight(std::size_t capacity) : ring_(capacity) {}
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] bool empty() const { return size_ == 0; }
+  [[nodiscard]] const Operation& front() const { return ring_[first_]; }
+  void push(const Operation& operation) { ring_[(first_ + size_++) % ring_.size()] = operation; }
+  Operation pop() {
+    const Operation& operation = ring_[first_];
+    first_ = (first_ + 1) % ring_.size();
+    --size_;
+    return operation;
+  }
+
+ private:
+  std::vector<Operation> ring_;
+  std::size_t first_ = 0;
+  std::size_t size_ = 0;
+};
 
 class HttpLoop {
  public:
@@ -28,6 +49,8 @@ class HttpLoop {
 
  private:
   struct Connection {
+    explicit Connection(std::size_t pipeline) : in_flight(pipeline) {}
+
     int socket = -1;
     enum class State { kClosed, kConnecting, kOpen } state = State::kClosed;
     bool wants_write = false;
@@ -36,8 +59,8 @@ class HttpLoop {
     Clock::time_point connect_until{};
     std::string out;
     std::size_t out_at = 0;
-    ResponseReader reader;
-    std::deque<Operation> in_flight;  // answers come in this order
+    AnswerReader reader;
+    InFlight in_flight;  // answers come in this order
   };
 
   void connect(Connection& connection, Clock::time_point now);
@@ -72,8 +95,7 @@ class HttpLoop {
   Clock::time_point next_sweep_{};
   std::string last_error_;
   Lane* lane_ = nullptr;
-  HttpResponse response_;
-  std::vector<char> piece_;
+  bool second_steps_ = false;  // of the connection that is read: begun, not sent
   int epoll_ = -1;
   int timer_ = -1;
 };

@@ -5,27 +5,23 @@
 #include <string>
 #include <string_view>
 
-#include "tools/bench/lane.h"
-#include "tools/lib/http_message.h"
+#include "tools/bench/answers.h"
+#include "tools/bench/work.h"
 
 namespace cairn::tools::bench {
 
-struct Verdict {
-  enum class Kind { kOk, kAbsent, kError } kind = Kind::kOk;
-  std::string code;  // of an error
-};
-
+/// Used by several threads.
 class Protocol {
  public:
   virtual ~Protocol() = default;
   /// `host` is the endpoint's "Host: …\r\n".
   virtual void append(std::string& out, const Operation& operation,
                       std::string_view host) const = 0;
-  [[nodiscard]] virtual Verdict judge(const Operation& operation,
-                                      const HttpResponse& response) const = 0;
+  [[nodiscard]] virtual Outcome judge(const Operation& operation, const Answer& answer) const = 0;
 };
 
-[[nodiscard]] std::unique_ptr<Protocol> cairn_protocol(const Work& work);
-[[nodiscard]] std::unique_ptr<Protocol> etcd_protocol(const Work& work);
+/// `stamps`: what gets read shall be told.
+[[nodiscard]] std::unique_ptr<Protocol> cairn_protocol(const Work& work, bool stamps);
+[[nodiscard]] std::unique_ptr<Protocol> etcd_protocol(const Work& work, bool stamps);
 
 }  // namespace cairn::tools::bench
