@@ -166,6 +166,12 @@ void Server::Impl::on_accept(boost::system::error_code ec, tcp::socket socket) {
   }
   boost::system::error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
+  boost::system::error_code blocks;
+  socket.non_blocking(true, blocks);  // sessions write at once what the socket takes at once
+  if (blocks) {
+    schedule_tick();
+    return accept();
+  }
   const std::size_t max = door_->options().connections_max;
   if (door_->connections() < max + kRefusalsMax) {
     std::make_shared<TcpSession>(door_, std::move(socket))->start(door_->connections() >= max);

@@ -52,9 +52,10 @@ void Session<Stream>::pump() {
   if (pumping_ || closed_ || lingering_) return;
   pumping_ = true;
   try {
-    while (step()) {
-    }
-    settle();
+    do {
+      while (step()) {
+      }
+    } while (settle());
   } catch (const std::exception&) {
     close();  // no memory, or a fault of ours: this connection ends, the others go on
   }
@@ -83,7 +84,9 @@ bool Session<Stream>::step() {
   }
   const bool was_idle = reader_.phase() == RequestReader::Phase::kIdle;
   const RequestReader::Step step = reader_.next(in_.unread());
-  if (was_idle && (step.consumed > 0 || !in_.unread().empty())) request_began_ = Clock::now();
+  const bool whole = step.event == RequestReader::Event::kRequest;
+  if (was_idle && !whole && (step.consumed > 0 || !in_.unread().empty()))
+    request_began_ = Clock::now();
   in_.consume(step.consumed);
   return on_event(step.event);
 }
@@ -130,14 +133,21 @@ bool Session<Stream>::finished() const {
   return no_more_ && exchanges_.empty() && !held_ && out_.empty() && !writing_;
 }
 
+// True: what was sent has made room for more.
 template <class Stream>
-void Session<Stream>::settle() {
+bool Session<Stream>::settle() {
   pull();
   send_continue();
+  const bool was_full = streaming_ || out_.size() >= kOutBytesMax;
   write();
   recharge();
-  if (finished()) return linger();
-  read();
+  if (was_full && out_.empty() && !writing_ && !pulling_) return true;
+  if (finished()) {
+    linger();
+  } else {
+    read();
+  }
+  return false;
 }
 
 // --- requests and answers ---------------------------------------------------------------------
@@ -146,7 +156,6 @@ template <class Stream>
 void Session<Stream>::admit() {
   Request request = reader_.take();
   if (!request.keep_alive) no_more_ = true;
-  idle_since_ = Clock::now();
   Call call = make_call(std::move(request));
   if (door_->over_budget() && call.access != Access::kNothing) {
     door_->metrics().refused(HttpMetrics::Refused::kMemory);
@@ -291,11 +300,22 @@ void Session<Stream>::write() {
   if (writing_ || out_.empty()) return;
   sending_.swap(out_);
   sent_ = 0;
+  if (write_now()) return;
   writing_ = true;
   write_deadline_ = Clock::now() + door_->options().write_timeout +
                     std::chrono::milliseconds(sending_.size() * 1000 /
                                               door_->options().write_bytes_per_second_min);
   write_rest();
+}
+
+// Nearly always the socket takes an answer at once: then there is no operation to be waited for.
+template <class Stream>
+bool Session<Stream>::write_now() {
+  boost::system::error_code ec;
+  sent_ = stream_.write_some(boost::asio::buffer(sending_), ec);
+  if (ec || sent_ < sending_.size()) return false;  // an error is met again, by the operation
+  sent();
+  return true;
 }
 
 template <class Stream>
@@ -314,14 +334,19 @@ void Session<Stream>::on_write(boost::system::error_code ec, std::size_t n) {
   sent_ += n;
   if (sent_ < sending_.size()) return write_rest();
   writing_ = false;
+  sent();
+  idle_since_ = Clock::now();
+  pump();
+}
+
+template <class Stream>
+void Session<Stream>::sent() {
   sent_ = 0;
   if (sending_.capacity() > kKeptCapacity) {
     sending_ = std::string();
   } else {
     sending_.clear();
   }
-  idle_since_ = Clock::now();
-  pump();
 }
 
 // The last answer is sent. What the client still sends is dropped for a while: closing on unread

@@ -43,7 +43,7 @@ class Session final : public Connection,
   bool step();
   bool on_event(RequestReader::Event event);
   void on_incomplete();
-  void settle();
+  bool settle();
   [[nodiscard]] bool room() const;
   [[nodiscard]] bool finished() const;
 
@@ -61,7 +61,9 @@ class Session final : public Connection,
   void read();
   void on_read(boost::system::error_code ec, std::size_t n);
   void write();
+  bool write_now();
   void write_rest();
+  void sent();
   void on_write(boost::system::error_code ec, std::size_t n);
   void linger();
   void linger_read();

@@ -15,13 +15,36 @@ void Core::Impl::tick_election() {
 /// heard it and asks around soon. Members that still hear it go on refusing (9.6), so a lost
 /// connection alone unseats nobody.
 void Core::Impl::leader_unreachable() {
-  const int soon = std::max(1, options_.election_ticks_min / 2);
+  hurried_ = kHurriedTries;
   // With leases a promise was given: then only the draw beyond it is cut short.
   if (!options_.lease) election_elapsed_ = std::max(election_elapsed_, options_.election_ticks_min);
-  const int due = std::max(election_elapsed_, options_.election_ticks_min) +
-                  static_cast<int>(random_.between(1, static_cast<std::uint64_t>(soon))) +
-                  reluctance();
+  const int due = std::max(election_elapsed_, options_.election_ticks_min) + turn() + reluctance();
   election_timeout_ = std::min(election_timeout_, due);
+}
+
+/// Who has lost the leader stands when it is its turn, not at random: a split vote would cost a
+/// whole timeout. The order begins with another voter in each term.
+int Core::Impl::turn() const {
+  return std::min(1 + place_among_heirs(id_) * turn_gap(),
+                  std::max(1, options_.election_ticks_min / 2));
+}
+
+/// Long enough for the rounds of an election where members are near each other.
+int Core::Impl::turn_gap() const {
+  return std::max(1, options_.election_ticks_min / 10);
+}
+
+int Core::Impl::place_among_heirs(NodeId id) const {
+  const std::vector<NodeId>& voters = config_.voters;
+  const auto at = std::lower_bound(voters.begin(), voters.end(), id);
+  if (at == voters.end() || *at != id) return static_cast<int>(voters.size());
+  const auto place = static_cast<std::uint64_t>(at - voters.begin());
+  return static_cast<int>((place + term_) % voters.size());
+}
+
+/// Until somebody leads: those who noticed later refused, or never answered, and are asked again.
+int Core::Impl::next_turn() const {
+  return turn() + static_cast<int>(config_.voters.size()) * turn_gap() + reluctance();
 }
 
 void Core::Impl::check_quorum_contact() {
@@ -112,8 +135,15 @@ void Core::Impl::on_vote_request(const Message& message, const VoteRequest& requ
   if (request.pre_vote) {
     if (message.term > term_ && up_to_date) {
       send_as(message.from, message.term, VoteReply{true, true});
+      // Both asking at once: one gives way, before two votes are cast.
+      if (role_ == Role::kPreCandidate && hurried_ > 0 &&
+          place_among_heirs(message.from) < place_among_heirs(id_))
+        become_follower(term_, kNobody);
     } else {
       send(message.from, VoteReply{true, false});
+      // It lost the leader, as we did, and lacks what we hold: it is for us to stand.
+      if (hurried_ > 0 && !up_to_date)
+        election_timeout_ = std::min(election_timeout_, election_elapsed_ + 1);
     }
     return;
   }
@@ -124,6 +154,7 @@ void Core::Impl::on_vote_request(const Message& message, const VoteRequest& requ
   }
   vote_ = message.from;
   wanted_ = Wanted::kNone;
+  hurried_ = 0;  // it shall have its time
   restart_election_timer();
   send_after(message.from, VoteReply{false, true});
 }

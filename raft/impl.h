@@ -136,6 +136,10 @@ struct Core::Impl {
   void advance_commit();
   void unreachable(NodeId id);
   void leader_unreachable();
+  int turn() const;
+  int turn_gap() const;
+  int place_among_heirs(NodeId id) const;
+  int next_turn() const;
 
   // --- follower.cc
   /// A word from this term's leader; false: it is not the leader we know.
@@ -229,6 +233,9 @@ struct Core::Impl {
   std::uint64_t now_ = 0;
   int election_elapsed_ = 0;  // since the leader was heard, a vote granted or a campaign begun
   int election_timeout_ = 0;
+  static constexpr int kHurriedTries = 8;
+  int hurried_ =
+      0;  // tries left at short intervals: the transport lost the leader, nobody leads yet
   std::uint64_t phase_ = 0;       // as now_, but never stops: heartbeats of all groups in step
   std::uint64_t disk_since_ = 0;  // when the disk last got on, while something is being written
 

@@ -20,6 +20,9 @@ void Core::Impl::restart_election_timer() {
       static_cast<int>(random_.between(static_cast<std::uint64_t>(options_.election_ticks_min),
                                        static_cast<std::uint64_t>(options_.election_ticks_max)));
   election_timeout_ += reluctance();
+  if (hurried_ == 0 || leader_ != kNobody) return;
+  --hurried_;
+  election_timeout_ = std::min(election_timeout_, next_turn());
 }
 
 /// How much longer than others a member of low priority waits: up to one range of the draw.
@@ -32,6 +35,7 @@ int Core::Impl::reluctance() const {
 void Core::Impl::set_leader(NodeId leader) {
   if (leader_ == leader) return;
   leader_ = leader;
+  if (leader != kNobody) hurried_ = 0;
   event(Event::Kind::kLeaderChanged, leader);
 }
 
@@ -46,6 +50,7 @@ void Core::Impl::become_follower(Term term, NodeId leader) {
     wanted_ = Wanted::kNone;
   }
   role_ = passive_role();
+  if (leader != kNobody) hurried_ = 0;
   votes_.clear();
   followers_.clear();
   uncommitted_.clear();

@@ -253,13 +253,15 @@ boost::system::error_code make_error_code(CommandError e) noexcept {
   return {static_cast<int>(e), category};
 }
 
-std::string encode_command(const Command& command) {
+namespace {
+
+std::string encode(const Command& command, std::size_t head) {
   if (!well_formed(command)) throw std::logic_error("encode_command: the command is not valid");
   const std::size_t words = message_words(command);
   if (words * wire::kWordBytes > kCommandBytesMax - wire::kWordBytes) {
     throw std::logic_error("encode_command: the command is too large");
   }
-  wire::OneSegmentBuilder message(words);
+  wire::OneSegmentBuilder message(words, head);
   auto out = message.initRoot<wire::Command>();
   out.setVersion(kCommandVersion);
   out.setEpoch(command.epoch);
@@ -282,6 +284,16 @@ std::string encode_command(const Command& command) {
   }
   write_body(command, out.getBody());
   return message.take();
+}
+
+}  // namespace
+
+std::string encode_command(const Command& command) {
+  return encode(command, 0);
+}
+
+std::string encode_entry(const Command& command) {
+  return encode(command, kEntryHeadBytes);
 }
 
 boost::system::result<Command> decode_command(std::string_view bytes) {

@@ -101,7 +101,12 @@ boost::system::error_code make_error_code(CommandError e) noexcept;
 /// is of no use but for another call.
 [[nodiscard]] boost::system::result<void> decode_command(std::string_view bytes, Command& into);
 
-/// Entry payload = stamp + command bytes (as encode_command made them, never re-encoded).
+/// Entry payload = stamp + command bytes (as encode_command made them, never re-encoded). In two
+/// steps, so that the bytes are not copied: with a blank head, then stamped.
+inline constexpr std::size_t kEntryHeadBytes = 32;
+[[nodiscard]] std::string encode_entry(const Command& command);
+[[nodiscard]] std::string blank_entry(std::string_view command);
+void stamp_entry(const Stamp& stamp, std::string& entry);
 [[nodiscard]] std::shared_ptr<const std::string> make_entry(const Stamp& stamp,
                                                             std::string_view command);
 struct EntryView {

@@ -9,21 +9,31 @@ namespace cairn::kv {
 namespace {
 
 constexpr std::uint16_t kEntryVersion = 1;
-constexpr std::uint16_t kHeadBytes = 32;
+constexpr std::uint16_t kHeadBytes = kEntryHeadBytes;
 
 }  // namespace
 
 std::shared_ptr<const std::string> make_entry(const Stamp& stamp, std::string_view command) {
-  char head[kHeadBytes] = {};
+  auto payload = std::make_shared<std::string>(blank_entry(command));
+  stamp_entry(stamp, *payload);
+  return payload;
+}
+
+std::string blank_entry(std::string_view command) {
+  std::string entry;
+  entry.reserve(kHeadBytes + command.size());
+  entry.append(kHeadBytes, '\0').append(command);
+  return entry;
+}
+
+void stamp_entry(const Stamp& stamp, std::string& entry) {
+  char* const head = entry.data();
   store_le(kEntryVersion, head);
   store_le(kHeadBytes, head + 2);
+  store_le(std::uint32_t{0}, head + 4);
   store_le(stamp.revision, head + 8);
   store_le(stamp.ceiling, head + 16);
   store_le(stamp.lease_elapsed, head + 24);
-  auto payload = std::make_shared<std::string>();
-  payload->reserve(kHeadBytes + command.size());
-  payload->append(head, kHeadBytes).append(command);
-  return payload;
 }
 
 boost::system::result<EntryView> split_entry(std::string_view payload) {

@@ -15,16 +15,17 @@ constexpr std::size_t kTraversalSlackWords = 8;
 
 }  // namespace
 
-OneSegmentBuilder::OneSegmentBuilder(std::size_t words) : bytes_((words + 1) * kWordBytes, '\0') {
+OneSegmentBuilder::OneSegmentBuilder(std::size_t words, std::size_t head)
+    : bytes_(head + (words + 1) * kWordBytes, '\0'), head_(head) {
   // Longer than any string's inner buffer, so it lies on the heap, aligned for a word.
-  store_le(static_cast<std::uint32_t>(words), bytes_.data() + sizeof(std::uint32_t));
+  store_le(static_cast<std::uint32_t>(words), bytes_.data() + head + sizeof(std::uint32_t));
 }
 
 kj::ArrayPtr<capnp::word> OneSegmentBuilder::allocateSegment(capnp::uint minimum_words) {
-  const std::size_t words = bytes_.size() / kWordBytes - 1;
+  const std::size_t words = (bytes_.size() - head_) / kWordBytes - 1;
   KJ_REQUIRE(!handed_out_ && minimum_words <= words, "the message is larger than its sum");
   handed_out_ = true;
-  return {reinterpret_cast<capnp::word*>(bytes_.data() + kWordBytes), words};
+  return {reinterpret_cast<capnp::word*>(bytes_.data() + head_ + kWordBytes), words};
 }
 
 bool OneSegment::open(std::string_view bytes) {

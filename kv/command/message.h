@@ -23,7 +23,8 @@ constexpr std::size_t blob_words(std::size_t bytes) {
 /// is a mistake of the caller's sum.
 class OneSegmentBuilder final : public capnp::MessageBuilder {
  public:
-  explicit OneSegmentBuilder(std::size_t words);
+  /// `head`: bytes, whole words, that are left blank before it.
+  explicit OneSegmentBuilder(std::size_t words, std::size_t head = 0);
   OneSegmentBuilder(const OneSegmentBuilder&) = delete;
   OneSegmentBuilder& operator=(const OneSegmentBuilder&) = delete;
 
@@ -32,7 +33,8 @@ class OneSegmentBuilder final : public capnp::MessageBuilder {
   [[nodiscard]] std::string take() { return std::move(bytes_); }
 
  private:
-  std::string bytes_;  // segment table, then the segment
+  std::string bytes_;  // head, segment table, then the segment
+  const std::size_t head_;
   bool handed_out_ = false;
 };
 

@@ -9,7 +9,6 @@
 #include <thread>
 #include <utility>
 
-#include "kv/host/one_answer.h"
 #include "kv/identity/quarantine.h"
 
 namespace cairn::kv {
@@ -152,18 +151,6 @@ NodeSeams Host::seams() {
   seams.random = system_random;
   seams.reopen = [this] { reopen(); };
   return seams;
-}
-
-void Host::run(wal::Task task) {
-  if (!loop_.on_loop_thread() || callbacks_on_stack_ > 0) {
-    loop_.post(std::move(task));
-    return;
-  }
-  try {
-    task();
-  } catch (...) {  // an executor's edge: what is broken is ours, not the caller's
-    broken(std::current_exception());
-  }
 }
 
 // An executor's edge, on its thread: an invariant of ours is broken. Serve nothing any more.

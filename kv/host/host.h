@@ -40,7 +40,18 @@ class Host : public std::enable_shared_from_this<Host> {
 
   /// Runs `task` on the loop: now, if this is the loop's thread and the node is not on the stack;
   /// else soon. Dropped once the loop has stopped.
-  void run(wal::Task task);
+  template <class Work>
+  void run(Work&& work) {
+    if (!loop_.on_loop_thread() || callbacks_on_stack_ > 0) {
+      loop_.post(std::forward<Work>(work));
+      return;
+    }
+    try {
+      work();
+    } catch (...) {  // an executor's edge: what is broken is ours, not the caller's
+      broken(std::current_exception());
+    }
+  }
   /// Runs an embedding program's callback: while it runs, the node is on the stack, and what it
   /// throws is its own matter, not a broken invariant of ours.
   template <class F>

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "cairn/kv/store.h"
+#include "kv/host/host.h"
 
 namespace cairn::kv {
 
@@ -17,8 +18,9 @@ namespace cairn::kv {
 template <class T>
 class OneAnswer {
  public:
-  OneAnswer(Callback<T> done, Committed if_dropped)
-      : done_(std::move(done)), dropped_(if_dropped) {}
+  /// `embedder`: whose callback it is, if it is not our own (see Host::call_out).
+  OneAnswer(Callback<T> done, Committed if_dropped, Host* embedder = nullptr)
+      : done_(std::move(done)), embedder_(embedder), dropped_(if_dropped) {}
   OneAnswer(const OneAnswer&) = delete;
   OneAnswer& operator=(const OneAnswer&) = delete;
   ~OneAnswer() {
@@ -32,11 +34,21 @@ class OneAnswer {
   void begin() { begun_ = true; }
   /// Again: nothing.
   void give(Result<T> result) {
-    if (auto done = std::exchange(done_, nullptr)) done(std::move(result));
+    auto done = std::exchange(done_, nullptr);
+    if (!done) return;
+    if (embedder_ == nullptr) {
+      done(std::move(result));
+    } else {
+      embedder_->call_out([&] {
+        done(std::move(result));
+        done = nullptr;  // what it holds is the program's, too
+      });
+    }
   }
 
  private:
   Callback<T> done_;
+  Host* const embedder_;
   Committed dropped_;
   bool begun_ = false;
 };

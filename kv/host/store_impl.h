@@ -20,8 +20,8 @@ struct Store::Impl {
   /// `begin` is called with the node and a callback, on the loop; `done` runs there too, once.
   /// After stop() there is no loop left and `done` runs inside this call.
   template <class T, class Begin>
-  void submit(Committed if_dropped, Callback<T> done, Begin begin) const {
-    auto answer = std::make_shared<OneAnswer<T>>(std::move(done), if_dropped);
+  void submit(Committed if_dropped, Callback<T> done, Begin begin, Host* embedder = nullptr) const {
+    auto answer = std::make_shared<OneAnswer<T>>(std::move(done), if_dropped, embedder);
     host->run([h = host.get(), answer, begin = std::move(begin)]() mutable {
       answer->begin();
       begin(h->node(), Callback<T>([answer](Result<T> r) { answer->give(std::move(r)); }));
@@ -32,12 +32,7 @@ struct Store::Impl {
   template <class T, class Begin>
   void async(Committed if_dropped, Callback<T> done, Begin begin) const {
     if (!done) done = [](Result<T>) {};
-    submit<T>(
-        if_dropped,
-        [h = host.get(), done = std::move(done)](Result<T> r) {
-          h->call_out([&] { done(std::move(r)); });
-        },
-        std::move(begin));
+    submit<T>(if_dropped, std::move(done), std::move(begin), host.get());
   }
 
   /// A plain call: waits.

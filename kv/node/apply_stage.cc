@@ -3,6 +3,12 @@
 #include <utility>
 
 namespace cairn::kv {
+namespace {
+
+constexpr std::size_t kGatheredMax = 256;
+constexpr std::size_t kGatheredBytesMax = 256u << 10;
+
+}  // namespace
 
 ApplyStage::ApplyStage(std::shared_ptr<Engine> engine, wal::Executor& home, wal::Executor& apply,
                        Events events)
@@ -10,15 +16,23 @@ ApplyStage::ApplyStage(std::shared_ptr<Engine> engine, wal::Executor& home, wal:
 
 void ApplyStage::add(raft::GroupId group, std::vector<raft::Entry> entries) {
   pending_.reserve(pending_.size() + entries.size());
-  for (raft::Entry& entry : entries) pending_.push_back({group, std::move(entry)});
+  for (raft::Entry& entry : entries) {
+    pending_bytes_ += entry.bytes();
+    pending_.push_back({group, std::move(entry)});
+  }
 }
 
-void ApplyStage::kick() {
-  if (batches_under_way_ == 0) push_pending();
+void ApplyStage::kick(bool hurried) {
+  hurried_ = hurried_ || hurried;
+  if (batches_under_way_ > 0) return;
+  if (hurried_ || pending_.size() >= kGatheredMax || pending_bytes_ >= kGatheredBytesMax)
+    push_pending();
 }
 
 void ApplyStage::push_pending() {
+  hurried_ = false;
   if (pending_.empty()) return;
+  pending_bytes_ = 0;
   post_batch(std::exchange(pending_, {}));
 }
 
@@ -43,7 +57,7 @@ void ApplyStage::finished(boost::system::result<std::vector<ApplyResult>> result
     return;
   }
   events_.applied(std::move(*results));
-  kick();
+  kick(false);
 }
 
 }  // namespace cairn::kv

@@ -24,7 +24,9 @@ class ApplyStage : public std::enable_shared_from_this<ApplyStage> {
 
   /// Queues entries; kick() sets them going. Bounded by the cores' unapplied_bytes_max.
   void add(raft::GroupId group, std::vector<raft::Entry> entries);
-  void kick();
+  /// `hurried`: somebody waits. Else a small batch gathers on, to be set going by a later kick: two
+  /// wake-ups are dearer than what they would carry.
+  void kick(bool hurried);
   /// Runs `work` on the apply executor, after everything added before; then `done` here with its
   /// result. Used for installs, flushes and upkeep, which share the engine's one writer.
   template <class T>
@@ -54,6 +56,8 @@ class ApplyStage : public std::enable_shared_from_this<ApplyStage> {
   wal::Executor& apply_;
   Events events_;
   Batch pending_;
+  std::size_t pending_bytes_ = 0;
+  bool hurried_ = false;  // of what is pending
   std::size_t batches_under_way_ = 0;
   bool stopped_ = false;
 };

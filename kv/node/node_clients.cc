@@ -156,13 +156,13 @@ void NodeImpl::submit(raft::GroupId group, Command command, Micros deadline,
     done(overloaded("the log is behind"));
     return;
   }
-  r->propose(encode_command(command), deadline,
-             [this, group, deadline, done = std::move(done)](ProposeResult result) {
-               if (result.kind == ProposeResult::Kind::kAnswer)
-                 done(std::move(result.answer));
-               else
-                 not_proposed(group, deadline, result, done);
-             });
+  r->propose_entry(encode_entry(command), deadline,
+                   [this, group, deadline, done = std::move(done)](ProposeResult result) {
+                     if (result.kind == ProposeResult::Kind::kAnswer)
+                       done(std::move(result.answer));
+                     else
+                       not_proposed(group, deadline, result, done);
+                   });
 }
 
 void NodeImpl::not_proposed(raft::GroupId group, Micros deadline, const ProposeResult& result,

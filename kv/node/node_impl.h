@@ -269,6 +269,7 @@ class NodeImpl final : public Node,
   void send_raft(raft::GroupId group, raft::Message message) override;
   void write_log(raft::GroupId group, const raft::Persist& persist) override;
   void apply(raft::GroupId group, std::vector<raft::Entry> entries) override;
+  void hurry_apply() override { apply_hurried_ = true; }
   void read_log(Replica& replica, const raft::LogRead& read) override;
   void send_snapshot(raft::GroupId group, raft::NodeId peer, raft::Term term) override;
   void on_raft_event(Replica& replica, const raft::Event& event) override;
@@ -428,6 +429,7 @@ class NodeImpl final : public Node,
   std::vector<Replica*> dirty_;
   std::vector<char> is_dirty_;  // by group id
   bool pump_scheduled_ = false;
+  bool apply_hurried_ = false;  // for the end of this turn
   std::map<raft::NodeId, PeerFacts> peer_facts_;
   std::set<raft::GroupId> first_campaign_due_;
 

@@ -8,8 +8,8 @@
 namespace cairn::kv {
 
 Result<Freshness> NodeImpl::freshness(const ReadOptions& options) const {
-  const Revision newest_sane = revision_at(seams_.clock->wall_ms() + kMinRevisionLeadMs);
-  if (options.min_revision > newest_sane) {
+  if (options.min_revision != 0 &&
+      options.min_revision > revision_at(seams_.clock->wall_ms() + kMinRevisionLeadMs)) {
     Revision newest = 0;
     if (engine_)
       for (const auto& [group, replica] : replicas_)

@@ -54,6 +54,7 @@ void NodeImpl::tick() {
     return;
   }
   for (auto& [group, replica] : replicas_) replica->tick();
+  if (apply_) apply_->kick(true);
   beat();
   if (ticks_ % kTicksPerExpiry == 0) {
     for (auto& [group, replica] : replicas_) replica->expire();
@@ -125,7 +126,7 @@ void NodeImpl::pump() {
     commit_log([this, shared] { log_committed(std::move(*shared)); });
   }
   if (peers_) peers_->flush();
-  if (apply_) apply_->kick();
+  if (apply_) apply_->kick(std::exchange(apply_hurried_, false));
 }
 
 /// Runs `durable` once all that was added to the log so far is on disk. A full disk only delays it;

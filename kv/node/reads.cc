@@ -176,6 +176,17 @@ void Reads::read_item(raft::GroupId group, std::string key, Micros deadline,
 
 void Reads::get_here(raft::GroupId group, std::string key, Freshness fresh, Micros deadline,
                      Callback<ReadResult> done) {
+  if (!fresh.lease) {  // nearly all of them: no second look afterwards
+    await(group, fresh, deadline,
+          [this, group, key = std::move(key), deadline,
+           done = std::move(done)](std::optional<Error> error) mutable {
+            if (error)
+              done(std::move(*error));
+            else
+              read_item(group, std::move(key), deadline, std::move(done));
+          });
+    return;
+  }
   read_fresh<ReadResult>(
       group, fresh, deadline,
       [this, group, key = std::move(key), deadline](Callback<ReadResult> answer) {

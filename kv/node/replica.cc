@@ -10,6 +10,8 @@ constexpr std::size_t kGatheredBytesMax = 32u << 20;
 constexpr std::size_t kGatheredMax = 65'536;
 constexpr std::size_t kReadsMax = 65'536;  // in all states
 constexpr std::size_t kGrowthSamples = 256;
+/// What is gathered goes in any case when it is as much as this, or as old as a tick.
+constexpr std::size_t kHeldBackBytesMax = 256u << 10;
 constexpr std::size_t kRoundsMax = 2;  // read-index rounds under way; more reads share the next one
 
 }  // namespace
@@ -33,6 +35,7 @@ std::size_t Replica::waiting() const {
 
 void Replica::tick() {
   if (frozen_) return;
+  ticked_ = !gathered_.empty();
   if (core_.quiet()) {
     ++ticks_skipped_;
   } else {
@@ -77,17 +80,17 @@ void Replica::resign() {
   host_.mark_dirty(*this);
 }
 
-void Replica::propose(std::string command, Micros deadline, ProposeDone done) {
+void Replica::propose_entry(std::string entry, Micros deadline, ProposeDone done) {
   if (!leads()) {
-    done({ProposeResult::Kind::kNotProposed, {}, core_.leader(), std::move(command)});
+    done({ProposeResult::Kind::kNotProposed, {}, core_.leader(), entry.substr(kEntryHeadBytes)});
     return;
   }
-  if (gathered_.size() >= kGatheredMax || gathered_bytes_ + command.size() > kGatheredBytesMax) {
+  if (gathered_.size() >= kGatheredMax || gathered_bytes_ + entry.size() > kGatheredBytesMax) {
     done({ProposeResult::Kind::kOverloaded, {}, core_.leader(), {}});
     return;
   }
-  gathered_bytes_ += command.size();
-  gathered_.push_back({std::move(command), deadline, std::move(done)});
+  gathered_bytes_ += entry.size();
+  gathered_.push_back({std::move(entry), deadline, std::move(done)});
   host_.mark_dirty(*this);
 }
 
@@ -119,6 +122,7 @@ void Replica::await_applied(raft::Index index, Micros deadline, BarrierDone done
   } else {
     ++reads_;
     reads_waiting_.emplace(index, std::vector<Waiter>{{deadline, std::move(done)}});
+    host_.mark_dirty(*this);  // what it waits for may be gathering
   }
 }
 
@@ -133,7 +137,14 @@ void Replica::seek_readiness() {
 void Replica::refuse_gathered(ProposeResult::Kind kind) {
   gathered_bytes_ = 0;
   for (Gathered& g : std::exchange(gathered_, {}))
-    g.done({kind, {}, core_.leader(), std::move(g.command)});
+    g.done({kind, {}, core_.leader(), g.entry.substr(kEntryHeadBytes)});
+}
+
+/// A batch costs syncs, frames and wake-ups on every member, whatever its size: a further one waits
+/// until it is as large as all that is on its way. Alone, or among few, nobody waits.
+bool Replica::holds_back() const {
+  const raft::Index under_way = core_.last_index() - core_.commit();
+  return gathered_.size() < under_way && gathered_bytes_ < kHeldBackBytesMax && !ticked_;
 }
 
 void Replica::propose_gathered() {
@@ -143,6 +154,8 @@ void Replica::propose_gathered() {
     return;
   }
   if (!serves()) return;  // until the own no-op is applied
+  if (holds_back()) return;
+  ticked_ = false;
   if (stamping_term_ != core_.term()) {
     revisions_.start_from(newest_revision_, newest_ceiling_);
     stamping_term_ = core_.term();
@@ -150,9 +163,15 @@ void Replica::propose_gathered() {
   std::vector<std::shared_ptr<const std::string>> payloads;
   payloads.reserve(gathered_.size());
   const std::uint64_t wall_ms = host_.bounded_wall_ms(voters_);
-  for (const Gathered& g : gathered_)
-    payloads.push_back(make_entry(revisions_.next(wall_ms), g.command));
+  for (Gathered& g : gathered_) {
+    stamp_entry(revisions_.next(wall_ms), g.entry);
+    payloads.push_back(std::make_shared<const std::string>(std::move(g.entry)));
+  }
   const raft::Proposed proposed = core_.propose(payloads);
+  if (proposed.outcome != raft::ProposeOutcome::kAccepted) {
+    std::size_t i = 0;  // they are nobody else's
+    for (Gathered& g : gathered_) g.entry = *payloads[i++];
+  }
   switch (proposed.outcome) {
     case raft::ProposeOutcome::kAccepted:
       gathered_bytes_ = 0;
@@ -291,6 +310,7 @@ void Replica::pump(std::vector<PersistUnderWay>& persists) {
   ask_read_index();
   while (core_.has_ready()) carry_out(core_.take_ready(), persists);
   finish_reads();
+  if (leads() || !reads_waiting_.empty() || !caught_up_) host_.hurry_apply();
 }
 
 void Replica::carry_out(raft::Ready ready, std::vector<PersistUnderWay>& persists) {
@@ -401,7 +421,7 @@ void Replica::expire() {
   std::vector<Gathered> unproposed;
   std::erase_if(gathered_, [&](Gathered& g) {
     if (g.deadline > now) return false;
-    gathered_bytes_ -= g.command.size();
+    gathered_bytes_ -= g.entry.size();
     unproposed.push_back(std::move(g));
     return true;
   });
@@ -420,7 +440,7 @@ void Replica::expire() {
   const raft::NodeId leader = core_.leader();
   for (Pending& p : unknown) p.done({ProposeResult::Kind::kUnknown, {}, leader, {}});
   for (Gathered& g : unproposed)
-    g.done({ProposeResult::Kind::kNotProposed, {}, leader, std::move(g.command)});
+    g.done({ProposeResult::Kind::kNotProposed, {}, leader, g.entry.substr(kEntryHeadBytes)});
   for (Waiter& w : reads)
     w.done(leader == raft::kNobody ? BarrierResult::kNoLeader : BarrierResult::kTimeout);
 }

@@ -44,6 +44,8 @@ class ReplicaHost {
   /// Adds to the log what is to be persisted; durable after the next commit.
   virtual void write_log(raft::GroupId group, const raft::Persist& persist) = 0;
   virtual void apply(raft::GroupId group, std::vector<raft::Entry> entries) = 0;
+  /// Somebody waits for what was given to apply(): it may not gather first.
+  virtual void hurry_apply() {}
   /// Answers with Replica::log_was_read.
   virtual void read_log(Replica& replica, const raft::LogRead& read) = 0;
   virtual void send_snapshot(raft::GroupId group, raft::NodeId peer, raft::Term term) = 0;
@@ -103,7 +105,11 @@ class Replica {
   void resign();
 
   /// `command` as encode_command made it. `done` runs once, never inside this call unless refused.
-  void propose(std::string command, Micros deadline, ProposeDone done);
+  void propose(const std::string& command, Micros deadline, ProposeDone done) {
+    propose_entry(blank_entry(command), deadline, std::move(done));
+  }
+  /// As encode_entry() or blank_entry() made it.
+  void propose_entry(std::string entry, Micros deadline, ProposeDone done);
   /// `done` runs when this node has applied everything committed before now.
   void barrier(Micros deadline, BarrierDone done);
 
@@ -140,7 +146,7 @@ class Replica {
 
  private:
   struct Gathered {
-    std::string command;
+    std::string entry;
     Micros deadline{0};
     ProposeDone done;
   };
@@ -161,6 +167,7 @@ class Replica {
     std::vector<Waiter> waiters;
   };
 
+  [[nodiscard]] bool holds_back() const;
   void propose_gathered();
   void refuse_gathered(ProposeResult::Kind kind);
   void remember(std::vector<std::shared_ptr<const std::string>> payloads, raft::Index first,
@@ -195,6 +202,7 @@ class Replica {
   bool caught_up_ = false;
   bool seeking_readiness_ = false;
   bool resigned_ = false;
+  bool ticked_ = false;  // since something was gathered
 
   std::vector<Gathered> gathered_;
   std::size_t gathered_bytes_ = 0;

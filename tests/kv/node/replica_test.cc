@@ -170,6 +170,57 @@ TEST_F(ReplicaTest, Propose_ManyInOneTurn_StampsRise_AnsweredOnceEach) {
   EXPECT_EQ(replica_->waiting(), 0u);
 }
 
+TEST_F(ReplicaTest, Propose_MuchIsUnderWay_FewWait_AsManyGo) {
+  lead_three();
+  const raft::Index noop = replica_->core().last_index();
+  for (int i = 0; i < 4; ++i) (void)propose("k");
+  pump();
+  EXPECT_EQ(replica_->core().last_index(), noop + 4) << "nothing is under way: all go at once";
+  for (int i = 0; i < 3; ++i) (void)propose("k");
+  pump();
+  EXPECT_EQ(replica_->core().last_index(), noop + 4) << "fewer than are under way";
+  (void)propose("k");
+  pump();
+  EXPECT_EQ(replica_->core().last_index(), noop + 8);
+}
+
+TEST_F(ReplicaTest, Propose_HeldBack_GoesWithTheNextCommit) {
+  lead_three();
+  const raft::Index noop = replica_->core().last_index();
+  for (int i = 0; i < 2; ++i) (void)propose("k");
+  sync();
+  (void)propose("k");
+  pump();
+  ASSERT_EQ(replica_->core().last_index(), noop + 2);
+  hear(2, 1, raft::AppendReply{false, noop + 2, 0, 0});
+  EXPECT_EQ(replica_->core().last_index(), noop + 3);
+}
+
+TEST_F(ReplicaTest, Propose_HeldBack_NoCommitComes_GoesWithATick) {
+  lead_three();
+  const raft::Index noop = replica_->core().last_index();
+  for (int i = 0; i < 2; ++i) (void)propose("k");
+  pump();
+  (void)propose("k");
+  pump();
+  ASSERT_EQ(replica_->core().last_index(), noop + 2);
+  replica_->tick();
+  pump();
+  EXPECT_EQ(replica_->core().last_index(), noop + 3);
+}
+
+TEST_F(ReplicaTest, Propose_HeldBack_MuchOfIt_GoesAtOnce) {
+  lead_three();
+  const raft::Index noop = replica_->core().last_index();
+  for (int i = 0; i < 2; ++i) (void)propose("k");
+  pump();
+  Command large;
+  large.operations.push_back({Operation::Kind::kPut, "k", std::string(300'000, 'v')});
+  replica_->propose(encode_command(large), now_ + seconds(5), [](const ProposeResult&) {});
+  pump();
+  EXPECT_EQ(replica_->core().last_index(), noop + 3);
+}
+
 TEST_F(ReplicaTest, Expire_NotProposedYet_IsNo_CommandComesBack) {
   begin({1});
   replica_->campaign();
