@@ -145,7 +145,7 @@ void PeerSet::Impl::on_frame(ConnectionId id, std::string bytes) {
   drain_due = true;
   ++metrics.frames_received;
   metrics.bytes_received += bytes.size();
-  auto frame = decode_frame(bytes);
+  auto frame = decode_checked_frame(bytes);
   if (!frame) {
     reject(id, close_reason(frame.error()));
   } else if (link->state != Link::State::kUp) {

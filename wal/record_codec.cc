@@ -3,6 +3,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <bit>
 #include <cstring>
 
 namespace cairn::wal {
@@ -15,24 +16,37 @@ constexpr std::size_t kSegmentCheckAt = 120;
 // And in a record header.
 constexpr std::size_t kCheckedFrom = 8;
 
+template <class T>
+void put(char* out, T v) {
+  if constexpr (std::endian::native == std::endian::little) {
+    std::memcpy(out, &v, sizeof v);
+  } else {
+    for (std::size_t i = 0; i < sizeof v; ++i) out[i] = static_cast<char>(v >> (8 * i));
+  }
+}
+
+template <class T>
+T get(const char* in) {
+  T v = 0;
+  if constexpr (std::endian::native == std::endian::little) {
+    std::memcpy(&v, in, sizeof v);
+  } else {
+    for (std::size_t i = 0; i < sizeof v; ++i) v |= T{static_cast<unsigned char>(in[i])} << (8 * i);
+  }
+  return v;
+}
+
 void put_u32(char* out, std::uint32_t v) {
-  for (int i = 0; i < 4; ++i) out[i] = static_cast<char>(v >> (8 * i));
+  put(out, v);
 }
-
 void put_u64(char* out, std::uint64_t v) {
-  for (int i = 0; i < 8; ++i) out[i] = static_cast<char>(v >> (8 * i));
+  put(out, v);
 }
-
 std::uint32_t get_u32(const char* in) {
-  std::uint32_t v = 0;
-  for (int i = 0; i < 4; ++i) v |= std::uint32_t{static_cast<unsigned char>(in[i])} << (8 * i);
-  return v;
+  return get<std::uint32_t>(in);
 }
-
 std::uint64_t get_u64(const char* in) {
-  std::uint64_t v = 0;
-  for (int i = 0; i < 8; ++i) v |= std::uint64_t{static_cast<unsigned char>(in[i])} << (8 * i);
-  return v;
+  return get<std::uint64_t>(in);
 }
 
 std::uint64_t hash(std::uint64_t seed, const char* bytes, std::size_t size) {

@@ -163,6 +163,7 @@ bool read_operations(capnp::List<wire::Operation>::Reader list, std::vector<Oper
         break;
       case wire::Operation::REMOVE:
         operation.kind = Operation::Kind::kRemove;
+        operation.value.clear();
         break;
       default:
         return false;
@@ -204,10 +205,22 @@ bool read_body(wire::Command::Body::Reader body, Command& command) {
   return false;
 }
 
-boost::system::result<Command> read_command(wire::Command::Reader in) {
+/// As a new one, but for the memory that it holds.
+void clear(Command& command) {
+  command.session = {};
+  command.idempotency_key.clear();
+  command.idempotency_window_ms = 0;
+  command.idempotency_keys_max = 0;
+  command.prefix.clear();
+  command.start_after.clear();
+  command.limit = 0;
+  command.record.clear();
+}
+
+boost::system::result<void> read_command(wire::Command::Reader in, Command& command) {
   if (in.getVersion() > kCommandVersion) return CommandError::kNewerVersion;
   if (in.getVersion() == 0) return CommandError::kMalformed;
-  Command command;
+  clear(command);
   command.epoch = in.getEpoch();
   command.principal = in.getPrincipal();
   command.auth_revision = in.getAuthRevision();
@@ -227,8 +240,10 @@ boost::system::result<Command> read_command(wire::Command::Reader in) {
     command.idempotency_keys_max = idempotency.getKeysMax();
     if (command.idempotency_key.empty()) return CommandError::kMalformed;
   }
-  if (!read_body(in.getBody(), command) || !well_formed(command)) return CommandError::kMalformed;
-  return command;
+  const auto body = in.getBody();
+  if (!body.isWrite()) command.operations.clear();
+  if (!read_body(body, command) || !well_formed(command)) return CommandError::kMalformed;
+  return {};
 }
 
 }  // namespace
@@ -270,13 +285,19 @@ std::string encode_command(const Command& command) {
 }
 
 boost::system::result<Command> decode_command(std::string_view bytes) {
+  Command command;
+  if (const auto decoded = decode_command(bytes, command); !decoded) return decoded.error();
+  return command;
+}
+
+boost::system::result<void> decode_command(std::string_view bytes, Command& into) {
   if (bytes.size() > kCommandBytesMax) return CommandError::kMalformed;
   try {
     wire::OneSegment segment;
     if (!segment.open(bytes)) return CommandError::kMalformed;
     const kj::ArrayPtr<const capnp::word> words = segment.words();
     capnp::SegmentArrayMessageReader message(kj::arrayPtr(&words, 1), segment.limits());
-    return read_command(message.getRoot<wire::Command>());
+    return read_command(message.getRoot<wire::Command>(), into);
   } catch (const kj::Exception&) {
     return CommandError::kMalformed;
   }

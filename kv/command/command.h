@@ -97,6 +97,9 @@ boost::system::error_code make_error_code(CommandError e) noexcept;
 
 [[nodiscard]] std::string encode_command(const Command& command);
 [[nodiscard]] boost::system::result<Command> decode_command(std::string_view bytes);
+/// The same into a command that was used before, whose buffers serve again. After an error `into`
+/// is of no use but for another call.
+[[nodiscard]] boost::system::result<void> decode_command(std::string_view bytes, Command& into);
 
 /// Entry payload = stamp + command bytes (as encode_command made them, never re-encoded).
 [[nodiscard]] std::shared_ptr<const std::string> make_entry(const Stamp& stamp,

@@ -6,9 +6,17 @@
 #include "raft/core.h"
 
 namespace cairn::kv {
+namespace {
+
+// Of decoded commands: at most 1 MiB in all between two calls.
+constexpr std::size_t kDecodedKept = 256;
+constexpr std::size_t kDecodedBytesKept = 4096;
+
+}  // namespace
 
 EngineResult<std::vector<ApplyResult>> Applier::apply(std::span<const ApplyItem> items) {
   if (auto done = decode(items); !done) return done.error();
+  fetch_metadata(items);
   std::vector<ApplyResult> results;
   results.reserve(items.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -25,8 +33,20 @@ EngineResult<std::vector<ApplyResult>> Applier::apply(std::span<const ApplyItem>
   }
   if (auto done = write_out(); !done) return done.error();
   counters_.entries += items.size();
-  decoded_.clear();  // the values
+  release_large(items.size());
   return results;
+}
+
+/// The buffers of small commands serve again; what is large or many is given back.
+void Applier::release_large(std::size_t used) {
+  if (decoded_.size() > kDecodedKept) decoded_.resize(kDecodedKept);
+  for (std::size_t i = 0; i < std::min(used, decoded_.size()); ++i) {
+    Command& command = decoded_[i].command;
+    std::size_t held = command.prefix.capacity() + command.record.capacity() +
+                       command.operations.capacity() * sizeof(Operation);
+    for (const Operation& o : command.operations) held += o.key.capacity() + o.value.capacity();
+    if (held > kDecodedBytesKept) command = Command();
+  }
 }
 
 EngineResult<void> Applier::decode(std::span<const ApplyItem> items) {
@@ -42,16 +62,28 @@ EngineResult<void> Applier::decode(std::span<const ApplyItem> items) {
       if (split.error() == CommandError::kNewerVersion) return EngineError::kUnknownCommand;
       continue;
     }
-    auto command = decode_command(split->command);
-    if (!command) {
-      if (command.error() == CommandError::kNewerVersion) return EngineError::kUnknownCommand;
+    if (const auto decoded = decode_command(split->command, out.command); !decoded) {
+      if (decoded.error() == CommandError::kNewerVersion) return EngineError::kUnknownCommand;
       continue;
     }
     out.stamp = split->stamp;
-    out.command = std::move(*command);
     out.readable = true;
   }
   return {};
+}
+
+/// The look-ups of a batch wait for memory side by side, not one after the other.
+void Applier::fetch_metadata(std::span<const ApplyItem> items) {
+  hashes_.clear();
+  const Group* group = nullptr;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (!decoded_[i].readable) continue;
+    if (group == nullptr || group->id != items[i].group) group = groups_.find(items[i].group);
+    if (group == nullptr) return;  // apply() will say so
+    for (const Operation& o : decoded_[i].command.operations)
+      hashes_.push_back(table_.fetch_bucket(group->id, group->record.generation, o.key));
+  }
+  for (const std::uint64_t hash : hashes_) table_.fetch_entry(hash);
 }
 
 EngineResult<void> Applier::settle_before(Group& group, const Decoded& decoded) {

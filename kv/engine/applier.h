@@ -42,6 +42,7 @@ class Applier {
   };
 
   EngineResult<void> decode(std::span<const ApplyItem> items);
+  void fetch_metadata(std::span<const ApplyItem> items);
   EngineResult<ApplyResult> apply_entry(Group& group, const ApplyItem& item,
                                         const Decoded& decoded);
   /// Makes LevelDB know everything that this entry reads there.
@@ -49,6 +50,7 @@ class Applier {
   /// Writes what has been decided, with the applied indexes; only between two entries.
   EngineResult<void> write_out();
   void touch(Group& group);
+  void release_large(std::size_t used);
 
   // commands.cc
   EngineResult<Answer> apply_command(Group& group, const Stamp& stamp, const Command& command);
@@ -76,9 +78,10 @@ class Applier {
   ApplyCounters& counters_;
   Changes changes_;
   std::vector<Group*> touched_;
-  std::uint64_t batch_ = 1;       // number of the batch that is being built
-  std::vector<Decoded> decoded_;  // of the items of this call
-  std::string key_, value_;       // scratch
+  std::uint64_t batch_ = 1;            // number of the batch that is being built
+  std::vector<Decoded> decoded_;       // of the items of this call
+  std::vector<std::uint64_t> hashes_;  // of their keys
+  std::string key_, value_;            // scratch
 };
 
 }  // namespace cairn::kv

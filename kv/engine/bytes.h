@@ -8,14 +8,14 @@
 #include <string>
 #include <string_view>
 
+#include "kv/command/little_endian.h"
+
 namespace cairn::kv {
 
 template <std::unsigned_integral T>
 inline void append_le(std::string& out, T value) {
   char bytes[sizeof(T)];
-  for (std::size_t i = 0; i < sizeof(T); ++i) {
-    bytes[i] = static_cast<char>(static_cast<unsigned char>(value >> (8 * i)));
-  }
+  store_le(value, bytes);
   out.append(bytes, sizeof(T));
 }
 
@@ -42,12 +42,8 @@ class FieldReader {
 
   template <std::unsigned_integral T>
   T le() {
-    T value = 0;
     const std::string_view raw = take(sizeof(T));
-    for (std::size_t i = 0; i < raw.size(); ++i) {
-      value = static_cast<T>(value | static_cast<T>(static_cast<T>(byte(raw[i])) << (8 * i)));
-    }
-    return value;
+    return raw.empty() ? T{0} : load_le<T>(raw.data());
   }
 
   template <std::unsigned_integral T>

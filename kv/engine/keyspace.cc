@@ -190,13 +190,21 @@ std::optional<GroupRecord> decode_group(std::string_view bytes) {
 }
 
 void append_item_trailer(std::string& out, const ItemMeta& meta) {
-  append_le(out, meta.create_revision);
-  append_le(out, meta.mod_revision);
-  append_le(out, meta.version);
-  append_le(out, meta.lease);
-  append_le(out, meta.value_size);
-  append_hash(out, meta.value_hash);
-  append_le(out, kItemForm);
+  char bytes[kItemTrailerBytes];
+  char* at = bytes;
+  const auto field = [&at](auto value) {
+    store_le(value, at);
+    at += sizeof value;
+  };
+  field(meta.create_revision);
+  field(meta.mod_revision);
+  field(meta.version);
+  field(meta.lease);
+  field(meta.value_size);
+  field(meta.value_hash.low);
+  field(meta.value_hash.high);
+  field(kItemForm);
+  out.append(bytes, sizeof bytes);
 }
 
 std::optional<ItemMeta> parse_item_trailer(std::string_view record) {

@@ -37,12 +37,26 @@ std::size_t MetadataTable::cost(const Entry& entry) {
   return sizeof(Entry) + entry.key_size + kAllocationOverhead + sizeof(Entry*);
 }
 
+std::uint64_t MetadataTable::fetch_bucket(raft::GroupId group, std::uint64_t generation,
+                                          std::string_view key) const {
+  const std::uint64_t hash = hash_of(group, generation, key);
+  __builtin_prefetch(&buckets_[hash & (buckets_.size() - 1)]);
+  return hash;
+}
+
+void MetadataTable::fetch_entry(std::uint64_t hash) const {
+  const Entry* const entry = buckets_[hash & (buckets_.size() - 1)];
+  if (entry == nullptr) return;
+  __builtin_prefetch(&entry->hash, 1);
+  __builtin_prefetch(entry + 1, 1);
+}
+
 MetadataTable::Entry* MetadataTable::find(raft::GroupId group, std::uint64_t generation,
                                           std::string_view key) {
   const std::uint64_t hash = hash_of(group, generation, key);
   Entry* entry = buckets_[hash & (buckets_.size() - 1)];
   while (entry != nullptr && !entry->is(hash, group, generation, key)) entry = entry->chain;
-  if (entry != nullptr) entry->used = true;
+  if (entry != nullptr) entry->used = 1;
   return entry;
 }
 
@@ -75,7 +89,7 @@ MetadataTable::Entry& MetadataTable::add(raft::GroupId group, std::uint64_t gene
 void MetadataTable::trim() {
   while (bytes_ > bytes_max_ && hand_ != nullptr) {
     if (hand_->used) {
-      hand_->used = false;
+      hand_->used = 0;
       hand_ = hand_->after;
     } else {
       evict(hand_);

@@ -18,6 +18,9 @@ constexpr std::uint64_t kLowFlushBytes = 256u << 10;
 constexpr Micros kDiskFullRetry = std::chrono::milliseconds{250};
 constexpr int kPassesMax = 8;
 constexpr std::uint64_t kUnflushedBytesMax = 24ull << 20;
+/// A flush for the sake of a cut: when the log is this many times what is to be kept of it. Each
+/// makes a table file, which costs LevelDB as much again when it is merged.
+constexpr std::uint64_t kCutsPerFlush = 6;
 constexpr std::uint64_t kPinnedLogFactor = 4;  // of log_bytes_kept, for an installer's sake
 
 std::uint64_t bytes_in(wal::FileSystem& files, const std::string& directory) {
@@ -302,7 +305,7 @@ void NodeImpl::trim(Replica& replica) {
   if (to <= status.start + keep / 10) return;
   const auto flushed = flushed_.find(replica.group());
   const raft::Index on_disk = flushed == flushed_.end() ? 0 : flushed->second;
-  if (on_disk < to) start_flush();
+  if (on_disk < to && (entries > kCutsPerFlush * keep || disk_.low())) start_flush();
   to = std::min(to, on_disk);
   if (to <= status.start) return;
   const auto term = wal_->term_at(replica.group(), to);
