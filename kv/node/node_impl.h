@@ -3,8 +3,8 @@
 // node_joining.cc (how it gets its place among its peers), node_cluster.cc (the cluster record),
 // node_groups.cc (replicas that come and go), node_reconcile.cc (groups moved to where they are
 // wanted), node_admin.cc (people's changes), node_turn.cc (ticks, the pump), node_clients.cc
-// (writes), node_door.cc (what the native door asks), node_reads.cc (reads), node_peers.cc (what peers say), node_views.cc (what people see),
-// node_end.cc (stop, fence, failure).
+// (writes), node_door.cc (what the native door asks), node_reads.cc (reads), node_peers.cc (what
+// peers say), node_views.cc (what people see), node_end.cc (stop, fence, failure).
 //
 // Raft speaks of members, everything else of nodes (kv/placement/member.h): they meet here.
 #pragma once
