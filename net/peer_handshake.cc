@@ -56,9 +56,8 @@ std::optional<Verdict> PeerSet::Impl::own_verdict(const DecodedFrame& frame) con
 
 void PeerSet::Impl::on_hello(Link& link, DecodedFrame frame) {
   auto& hello = std::get<Hello>(frame.message);
-  if (!link.dialled && options.self < frame.from) {
-    return reject(link.id, "wrong_dialler");
-  }
+  if (link.asks) return reject(link.id, "unexpected");  // only an answer may come
+  if (!link.dialled && options.self < frame.from) return on_question(link, frame);
   if (link.dialled && hello.channel != link.channel) return reject(link.id, "unexpected");
   link.heard = true;
   link.peer = frame.from;
@@ -79,6 +78,23 @@ void PeerSet::Impl::on_hello(Link& link, DecodedFrame frame) {
   emit([theirs = std::move(hello), verdict = std::move(verdict)](PeerEvents& e) {
     e.on_hello(theirs, verdict);
   });
+}
+
+/// A higher id, which ours is to dial, asks why we don't (decision 0003). A stranger to this cluster
+/// is told so; a peer is dialled now, whatever the backoff.
+void PeerSet::Impl::on_question(Link& link, const DecodedFrame& frame) {
+  link.heard = true;
+  link.peer = frame.from;
+  if (peers.find(frame.from) != peers.end()) {
+    refuse(link, Verdict::kBusy);
+    dial(frame.from, Channel::kControl);
+    dial(frame.from, Channel::kBulk);
+    return;
+  }
+  ++metrics.frames_rejected["hello"];
+  // One that belongs elsewhere, or asks a node that belongs nowhere yet, learns nothing from us.
+  const bool ours = cluster_id != 0 && cluster_fits(frame);
+  refuse(link, ours ? Verdict::kUnknownNode : Verdict::kBusy);
 }
 
 void PeerSet::Impl::on_verdict(ConnectionId id, Verdict verdict) {
@@ -109,7 +125,7 @@ void PeerSet::Impl::on_hello_reply(Link& link, const HelloReply& reply) {
   const ConnectionId id = link.id;
   if (reply.verdict == Verdict::kAccepted) {
     // Said together with, or after, the hello of its sender.
-    if (!link.heard) return reject(id, "unexpected");
+    if (!link.heard || link.asks) return reject(id, "unexpected");
     link.accepted_us = true;
     return go_up_if_agreed(id);
   }

@@ -39,6 +39,7 @@ struct PeerSetOptions {
   std::chrono::milliseconds backoff_min{20};
   std::chrono::milliseconds backoff_max{500};
   std::chrono::milliseconds hello_timeout{3000};
+  std::chrono::milliseconds ask_after{2000};  // without word of a lower id, and again
   std::size_t control_queue_bytes_max = 64u << 20;
   std::size_t bulk_queue_bytes_max = 16u << 20;
 };

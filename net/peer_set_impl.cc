@@ -30,10 +30,7 @@ boost::system::result<void> PeerSet::Impl::start() {
   };
   if (auto listening = transport.start(std::move(callbacks)); !listening) return listening;
   started = true;
-  for (const auto& [id, peer] : peers) {
-    dial(id, Channel::kControl);
-    dial(id, Channel::kBulk);
-  }
+  for (const auto& [id, peer] : peers) begin_dialling(id);
   return {};
 }
 
@@ -59,10 +56,8 @@ void PeerSet::Impl::add_peer(raft::NodeId id, std::string address) {
     for (Peer::Line& line : peer.lines) line.redial = redials += std::uint64_t{1} << 32;
   if (!fresh && peer.address == address) return;
   peer.address = std::move(address);
-  for (const Channel channel : {Channel::kControl, Channel::kBulk}) {
-    peer.lines[slot(channel)].backoff = options.backoff_min;
-    if (started) dial(id, channel);
-  }
+  for (Peer::Line& line : peer.lines) line.backoff = options.backoff_min;
+  if (started) begin_dialling(id);
 }
 
 void PeerSet::Impl::remove_peer(raft::NodeId id) {
@@ -83,15 +78,22 @@ void PeerSet::Impl::reset(raft::NodeId id) {
 
 // --- dialling ----------------------------------------------------------------------------------
 
+void PeerSet::Impl::begin_dialling(raft::NodeId id) {
+  if (!ours_to_dial(id)) return plan_dial(id, Channel::kControl, options.ask_after);
+  dial(id, Channel::kControl);
+  dial(id, Channel::kBulk);
+}
+
 void PeerSet::Impl::dial(raft::NodeId id, Channel channel) {
   const auto at = peers.find(id);
-  if (stopped || at == peers.end() || !ours_to_dial(id)) return;
+  if (stopped || at == peers.end()) return;
   Peer::Line& line = at->second.lines[slot(channel)];
   if (line.up != 0 || line.dialling != 0) return;
   ++line.redial;
   Link link;
   link.id = transport.dial(at->second.address);
   link.dialled = true;
+  link.asks = !ours_to_dial(id);
   link.peer = id;
   link.channel = channel;
   line.dialling = link.id;
@@ -196,7 +198,13 @@ void PeerSet::Impl::drop(ConnectionId id) {
     }
   }
   if (line.dialling == id) line.dialling = 0;
-  if (!link.dialled || line.up != 0 || line.dialling != 0) return;
+  if (line.up != 0 || line.dialling != 0) return;
+  if (!ours_to_dial(link.peer)) {
+    if (link.channel == Channel::kControl)
+      plan_dial(link.peer, Channel::kControl, options.ask_after);
+    return;
+  }
+  if (!link.dialled) return;
   plan_dial(link.peer, link.channel, line.backoff);
   line.backoff = std::min(options.backoff_max, line.backoff * 2);
 }

@@ -28,6 +28,7 @@ struct PeerSet::Impl : std::enable_shared_from_this<PeerSet::Impl> {
       kUp,       // both sides accepted
       kRefused,  // our reply said no: the peer closes, or the timeout does
     } state = State::kDialling;
+    bool asks = false;         // dialled to ask why the peer, who ought to, does not dial us
     bool heard = false;        // their hello came
     bool accepted = false;     // our node accepted it
     bool accepted_us = false;  // they accepted ours
@@ -56,6 +57,7 @@ struct PeerSet::Impl : std::enable_shared_from_this<PeerSet::Impl> {
   void add_peer(raft::NodeId id, std::string address);
   void remove_peer(raft::NodeId id);
   void reset(raft::NodeId id);
+  void begin_dialling(raft::NodeId id);
   void dial(raft::NodeId id, Channel channel);
   void plan_dial(raft::NodeId id, Channel channel, std::chrono::milliseconds delay);
   void on_open(ConnectionId id, bool dialled);
@@ -85,6 +87,7 @@ struct PeerSet::Impl : std::enable_shared_from_this<PeerSet::Impl> {
   bool send_on(Link& link, const PeerMessage& message);
   void on_handshake_frame(Link& link, DecodedFrame frame);
   void on_hello(Link& link, DecodedFrame frame);
+  void on_question(Link& link, const DecodedFrame& frame);
   void on_hello_reply(Link& link, const HelloReply& reply);
   [[nodiscard]] std::optional<HelloReply::Verdict> own_verdict(const DecodedFrame& frame) const;
   void on_verdict(ConnectionId id, HelloReply::Verdict verdict);

@@ -161,12 +161,14 @@ EngineError Database::failure(const leveldb::Status& status) const noexcept {
   failed_.store(true, std::memory_order_relaxed);
   // What the disk refused to give is not known to be damaged.
   if (env_->health().broken()) return EngineError::kFailed;
-  return status.IsCorruption() || status.IsInvalidArgument() ? EngineError::kCorrupt
-                                                             : EngineError::kFailed;
+  if (!status.IsCorruption() && !status.IsInvalidArgument()) return EngineError::kFailed;
+  corrupt_.store(true, std::memory_order_relaxed);
+  return EngineError::kCorrupt;
 }
 
 EngineError Database::corrupt() const noexcept {
   failed_.store(true, std::memory_order_relaxed);
+  corrupt_.store(true, std::memory_order_relaxed);
   return EngineError::kCorrupt;
 }
 

@@ -81,6 +81,8 @@ class Database {
   std::uint64_t table_bytes(const std::string& prefix) const;
   /// Once true, for good: close and reopen.
   bool failed() const noexcept { return failed_.load(std::memory_order_relaxed); }
+  /// What it read is not what was written.
+  bool is_corrupt() const noexcept { return corrupt_.load(std::memory_order_relaxed); }
   /// Marks the database failed and gives the error, for records that are not what they must be.
   EngineError corrupt() const noexcept;
 
@@ -99,6 +101,7 @@ class Database {
   std::unique_ptr<leveldb::Logger> silence_;
   std::unique_ptr<leveldb::DB> db_;
   mutable std::atomic<bool> failed_{false};
+  mutable std::atomic<bool> corrupt_{false};
 };
 
 }  // namespace cairn::kv

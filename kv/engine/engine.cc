@@ -152,6 +152,7 @@ class EngineImpl final : public Engine {
     });
     out.level0_files = static_cast<std::uint64_t>(database_->level0_files());
     out.failed = database_->failed() || applier_broken_;
+    out.corrupt = database_->is_corrupt();
     return out;
   }
 

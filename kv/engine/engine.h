@@ -140,6 +140,7 @@ struct EngineMetrics {
   std::uint64_t unflushed_bytes = 0, metadata_table_bytes = 0, metadata_table_misses = 0;
   std::uint64_t sessions = 0, idempotency_records = 0, level0_files = 0;
   bool failed = false;
+  bool corrupt = false;  // it failed because of what it read, not because of the disk
 };
 
 class Engine {

@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
 #include <thread>
 #include <utility>
 
 #include "kv/host/one_answer.h"
+#include "kv/identity/quarantine.h"
 
 namespace cairn::kv {
 
@@ -26,6 +28,13 @@ std::uint64_t system_random() {
     // Interrupted, early at boot: nothing else can make a request of 8 bytes fail.
   }
   return value;
+}
+
+/// Waits until the thread has run what was posted to it before.
+void run_out(wal::ThreadExecutor& executor) {
+  std::promise<void> done;
+  executor.post([&done] { done.set_value(); });
+  done.get_future().wait();
 }
 
 /// The program's on_failure at most once, whoever of us notices first.
@@ -67,7 +76,8 @@ Host::Host(Options options)
       log_(thread_name("log"), [this](std::exception_ptr e) { broken(std::move(e)); }),
       background_(thread_name("ldb"), [this](std::exception_ptr e) { broken(std::move(e)); }),
       apply_(thread_name("apply"), [this](std::exception_ptr e) { broken(std::move(e)); }),
-      read_(thread_name("read"), [this](std::exception_ptr e) { broken(std::move(e)); }) {
+      read_(thread_name("read"), [this](std::exception_ptr e) { broken(std::move(e)); }),
+      scrub_(thread_name("scrub"), [this](std::exception_ptr e) { broken(std::move(e)); }) {
   options_.on_failure = once(std::move(options_.on_failure));
 }
 
@@ -95,6 +105,10 @@ Result<void> Host::start() {
       transport_ = std::make_unique<net::AsioTransport>(loop_.context(), options_.peer);
     }
     auto node = Node::open(seams(), options_);
+    if (!node && may_open_again(node.error())) {
+      run_out(log_);
+      node = Node::open(seams(), options_);
+    }
     if (!node) return node.error();
     node_ = std::move(*node);
     if (auto listening = open_door(); !listening) return listening.error();
@@ -132,6 +146,7 @@ NodeSeams Host::seams() {
   seams.log = &log_;
   seams.apply = &apply_;
   seams.read = &read_;
+  seams.scrub = &scrub_;
   seams.background = &background_;
   seams.disk_space = [directory = options_.data_dir] { return disk_space(directory); };
   seams.random = system_random;
@@ -249,11 +264,20 @@ void Host::reopen() {
     node_->stop([this] {
       revoke_views(false);
       // Whatever the node had under way elsewhere has ended when this comes back.
-      read_.post([this] {
-        apply_.post([this] { log_.post([this] { loop_.post([this] { open_anew(); }); }); });
+      scrub_.post([this] {
+        read_.post([this] {
+          apply_.post([this] { log_.post([this] { loop_.post([this] { open_anew(); }); }); });
+        });
       });
     });
   });
+}
+
+/// Its data are damaged and go aside when it is opened again.
+bool Host::may_open_again(const Error& error) {
+  if (error.code != Errc::kCorrupt) return false;
+  const auto marked = is_marked_for_setting_aside(files_, options_.data_dir);
+  return marked && *marked;
 }
 
 void Host::open_anew() {
@@ -261,6 +285,10 @@ void Host::open_anew() {
   node_->release();
   transport_ = std::make_unique<net::AsioTransport>(loop_.context(), options_.peer);
   auto node = Node::open(seams(), options_);
+  if (!node && may_open_again(node.error())) {
+    log_.post([this] { loop_.post([this] { open_anew(); }); });
+    return;
+  }
   Result<void> started = node ? (*node)->start() : Result<void>(node.error());
   if (started) {
     node_ = std::move(*node);
@@ -276,6 +304,7 @@ void Host::tear_down() {
   loop_.stop();
   revoke_views(true);
   read_.stop(wal::ThreadExecutor::Queued::kDrop);
+  scrub_.stop(wal::ThreadExecutor::Queued::kDrop);
   apply_.stop(wal::ThreadExecutor::Queued::kDrop);
   log_.stop(wal::ThreadExecutor::Queued::kDrop);
   node_.reset();

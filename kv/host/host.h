@@ -81,6 +81,7 @@ class Host : public std::enable_shared_from_this<Host> {
   void stop_node();
   /// The node asks to begin anew over the same directory: loop thread.
   void reopen();
+  [[nodiscard]] bool may_open_again(const Error& error);
   void open_anew();
   void tear_down();
   /// `for_good`: what is lent later is revoked at once.
@@ -94,6 +95,7 @@ class Host : public std::enable_shared_from_this<Host> {
   wal::ThreadExecutor background_;
   wal::ThreadExecutor apply_;
   wal::ThreadExecutor read_;
+  wal::ThreadExecutor scrub_;
   std::unique_ptr<net::AsioTransport> transport_;
   std::unique_ptr<door::DoorServer> door_;  // null without Options::client
   std::shared_ptr<Node> node_;

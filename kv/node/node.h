@@ -48,6 +48,7 @@ struct NodeSeams {
   wal::Executor* log = nullptr;         // WAL writes and reads, identity files
   wal::Executor* apply = nullptr;       // the engine's writer
   wal::Executor* read = nullptr;        // scans and snapshot streams
+  wal::Executor* scrub = nullptr;       // looks for rot; null: on `read`
   wal::Executor* background = nullptr;  // LevelDB's compactions; null: inline on `apply`
   /// Of the data directory's file system; called on `log`. Empty: the disk is never full before a
   /// write says so.
@@ -72,7 +73,9 @@ class PartitionsView {
 class Node {
  public:
   /// Takes the directory's lock, writes this boot's identity, and, if the cluster is founded, opens
-  /// log and engine and recovers. Synchronous. `options` have passed validate().
+  /// log and engine and recovers. Synchronous. `options` have passed validate(). kCorrupt while the
+  /// directory is marked (kv/identity/quarantine.h): once `log` has run what was posted to it, open
+  /// again, and the node begins anew.
   [[nodiscard]] static Result<std::shared_ptr<Node>> open(const NodeSeams& seams, Options options);
   virtual ~Node() = default;
 

@@ -35,8 +35,13 @@ void NodeImpl::end_all_calls(const Error& error) {
 
 /// The log can't be trusted to take more: no ack, no vote, no retry. Leadership goes away at once,
 /// eventual reads stay.
-void NodeImpl::fence(const std::string& why) {
+void NodeImpl::fence(const std::string& why, Errc code) {
   if (fenced_ || failed_ || state_ == State::kStopped) return;
+  withdraw(why);
+  report(Error(code, why));
+}
+
+void NodeImpl::withdraw(const std::string& why) {
   fenced_ = true;
   fenced_why_ = why;
   const Error error(Errc::kFenced, why);
@@ -50,7 +55,6 @@ void NodeImpl::fence(const std::string& why) {
   seams_.clock->call_after(kFarewell, [weak = weak_from_this()] {
     if (const auto self = weak.lock(); self && self->peers_) self->peers_->stop();
   });
-  report(error);
 }
 
 void NodeImpl::fail(const std::string& what) {

@@ -171,7 +171,7 @@ void NodeImpl::on_up(raft::NodeId peer, net::Channel channel, const net::Hello& 
 }
 
 void NodeImpl::say_founding(raft::NodeId peer) {
-  if (!founding_ || founding_under_way_ || !peers_) return;
+  if (!founding_ || founding_under_way_ || !peers_ || former_) return;
   auto word = founding_->word_to(peer);
   if (!word) return;
   net::Gossip gossip;
@@ -194,6 +194,12 @@ void NodeImpl::try_founding() {
   if (!founding_ || founding_under_way_) return;
   using Kind = Founding::Decision::Kind;
   const Founding::Decision decision = founding_->decide();
+  if (former_) {  // its cluster is founded, and it has been told where
+    if (decision.record.cluster_id != 0 && decision.record != former_->founding)
+      log_line(LogLine::Level::kError,
+               "its peers belong to another cluster than the one that its data were of");
+    return;
+  }
   switch (decision.kind) {
     case Kind::kWait:
       return;
@@ -235,6 +241,7 @@ void NodeImpl::founded(const Result<void>& recorded) {
   joining_ = {};
   candidate_ = {};
   rejoin_ = false;
+  former_.reset();
   refused_as_.reset();
   peers_->set_cluster_id(identity_->founding().cluster_id);
   update_peers();

@@ -4,7 +4,8 @@
 // node_groups.cc (replicas that come and go), node_reconcile.cc (groups moved to where they are
 // wanted), node_admin.cc (people's changes), node_turn.cc (ticks, the pump), node_clients.cc
 // (writes), node_door.cc (what the native door asks), node_reads.cc (reads), node_peers.cc (what
-// peers say), node_views.cc (what people see), node_end.cc (stop, fence, failure).
+// peers say), node_views.cc (what people see), node_damage.cc (own data that are damaged),
+// node_end.cc (stop, fence, failure).
 //
 // Raft speaks of members, everything else of nodes (kv/placement/member.h): they meet here.
 #pragma once
@@ -23,6 +24,7 @@
 #include "kv/identity/founding_record.h"
 #include "kv/identity/identity.h"
 #include "kv/identity/judge.h"
+#include "kv/identity/quarantine.h"
 #include "kv/node/admin.h"
 #include "kv/node/apply_stage.h"
 #include "kv/node/backups.h"
@@ -34,6 +36,7 @@
 #include "kv/node/replica.h"
 #include "kv/node/revision_clock.h"
 #include "kv/node/routes.h"
+#include "kv/node/scrubber.h"
 #include "kv/node/snapshot_streams.h"
 #include "kv/placement/cluster_change.h"
 #include "net/peer_set.h"
@@ -47,6 +50,7 @@ class NodeImpl final : public Node,
                        private ReadHost,
                        private SnapshotHost,
                        private BackupHost,
+                       private ScrubHost,
                        private net::PeerEvents,
                        public std::enable_shared_from_this<NodeImpl> {
  public:
@@ -215,11 +219,23 @@ class NodeImpl final : public Node,
   // --- node_joining.cc
   void begin_join(const net::FoundingRecord& founding);
   void join_by(const ClusterRecord& record);
+  void begin_return();
   void consider_rejoin(const net::Hello& hello,
                        const std::function<void(net::HelloReply::Verdict)>& verdict);
   void watch_refusal();
   void come_back_anew(const std::string& why);
   [[nodiscard]] std::string joining_reason() const;
+
+  // --- node_damage.cc
+  [[nodiscard]] bool others_suffice() const;
+  [[nodiscard]] FormerLife life_that_ends(const std::string& why) const;
+  [[nodiscard]] Error damaged_at_start(const Error& found);
+  [[nodiscard]] Result<void> rebuild_engine(const std::string& why);
+  [[nodiscard]] bool log_has_all() const;
+  /// `what` names the file, or the database is looked through for it.
+  void damaged(const std::string& what, bool names_file = false);
+  /// True: it is, and what is to be done about it has begun.
+  bool engine_damaged();
 
   // --- node_founding.cc
   [[nodiscard]] FoundingPlan founding_plan() const;
@@ -239,7 +255,8 @@ class NodeImpl final : public Node,
   [[nodiscard]] PartitionView partition_view(std::uint32_t partition) const;
 
   // --- node_end.cc
-  void fence(const std::string& why);
+  void fence(const std::string& why, Errc code = Errc::kFenced);
+  void withdraw(const std::string& why);
   void end_all_calls(const Error& error);
   void stop_step();
   void close_log();
@@ -279,6 +296,14 @@ class NodeImpl final : public Node,
   void flush_engine(std::function<void(bool)> done) override;
   void reset_log(raft::GroupId group, const raft::SnapshotMeta& meta,
                  std::function<void()> done) override;
+
+  std::vector<Stretch> log_stretches() const override;
+  void read_log_again(raft::GroupId group, raft::Index from, raft::Index to, std::size_t bytes_max,
+                      wal::Wal::ReadDone done) override;
+  void on_scrub(std::function<void()> work, std::function<void()> done) override;
+  void scrub_found(const std::string& what) override {
+    damaged(what.empty() ? wal_->damage() : what, true);
+  }
 
   BackupHeader backup_header() override;
   void await_newest(raft::GroupId group, Micros deadline,
@@ -351,6 +376,8 @@ class NodeImpl final : public Node,
   net::FoundingRecord joining_;
   ClusterRecord candidate_;
   bool rejoin_ = false;
+  std::optional<FormerLife> former_;       // while unfounded: it must not found, and whom it knew
+  std::size_t quarantined_ = 0;            // folders of data set aside
   bool leaving_for_good_ = false;          // the host was asked to open this node anew
   std::map<NodeNumber, Micros> wiped_by_;  // who says that this directory is not what it was, since
   std::map<NodeNumber, Micros> rejoin_asked_;
@@ -394,6 +421,7 @@ class NodeImpl final : public Node,
   SnapshotOutbox outbox_;
   SnapshotInbox inbox_;
   Backups backups_;
+  Scrubber scrubber_;
 
   std::map<raft::GroupId, std::unique_ptr<Replica>> replicas_;
   std::vector<Replica*> by_group_;  // index = group id, null where none is here

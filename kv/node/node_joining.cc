@@ -2,7 +2,6 @@
 // or come back after its directory was lost, copied or rolled back.
 #include <utility>
 
-#include "kv/identity/quarantine.h"
 #include "kv/node/node_impl.h"
 
 namespace cairn::kv {
@@ -52,6 +51,15 @@ void NodeImpl::join_by(const ClusterRecord& record) {
       [this](const Result<void>& recorded) { founded(recorded); });
 }
 
+/// Its data were set aside: it asks for its place again, of those it knew and of those that it was
+/// started with. Should all of the others be in its plight, nobody founds, for all of them know of
+/// a cluster that was.
+void NodeImpl::begin_return() {
+  rejoin_ = true;
+  begin_join(former_->founding);
+  join_by(former_->record);
+}
+
 /// A directory under the id of a node that is known by another one. While that one is connected it
 /// is refused; else the metadata group gives it the node's place, as a new member.
 void NodeImpl::consider_rejoin(const net::Hello& hello,
@@ -91,8 +99,8 @@ void NodeImpl::come_back_anew(const std::string& why) {
   if (leaving_for_good_ || fenced_ || failed_ || !seams_.reopen) return;
   leaving_for_good_ = true;
   log_line(LogLine::Level::kWarning, "begins anew with an empty directory: " + why);
-  change_identity([files = seams_.files, dir = options_.data_dir](
-                      Identity&) { return mark_for_setting_aside(*files, dir); },
+  change_identity([files = seams_.files, dir = options_.data_dir, life = life_that_ends(why)](
+                      Identity&) { return mark_for_setting_aside(*files, dir, life); },
                   [this](const Result<void>& marked) {
                     if (marked)
                       seams_.reopen();
@@ -104,7 +112,11 @@ void NodeImpl::come_back_anew(const std::string& why) {
 std::string NodeImpl::joining_reason() const {
   const std::string id = std::to_string(self_);
   if (rejoin_) {
-    const std::string lost = "this directory was lost, copied or rolled back: ";
+    std::string lost = "this directory was lost, copied or rolled back: ";
+    if (former_)
+      lost = "its data were set aside (" + former_->why + ", quarantine/" +
+             std::to_string(former_->folder) + "): ";
+    if (refused_as_ == Verdict::kUnknownNode) return lost + "its id is not a member any more";
     if (refused_as_ == Verdict::kWiped)
       return lost + "its peers refuse it while another directory of node " + id + " is connected";
     return lost + "it asks its peers to come back as a learner";

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "kv/identity/quarantine.h"
+#include "kv/engine/table_check.h"
 #include "kv/node/node_impl.h"
 
 namespace cairn::kv {
@@ -40,7 +40,9 @@ NodeImpl::NodeImpl(const NodeSeams& seams, Options options)
       reads_(*this),
       outbox_(*this),
       inbox_(*this),
-      backups_(*this) {}
+      backups_(*this),
+      scrubber_(*this, *seams_.files, options_.data_dir + "/engine",
+                options_.scrub_bytes_per_second) {}
 
 NodeImpl::~NodeImpl() {
   if (peers_) peers_->stop();
@@ -61,6 +63,7 @@ Result<void> NodeImpl::open_directory() {
   if (!aside) return aside.error();
   if (!aside->empty())
     log_line(LogLine::Level::kWarning, "its data of an earlier life were moved to " + *aside);
+  quarantined_ = quarantines(*seams_.files, dir);
   auto identity = Identity::open(*seams_.files, dir, self_, seams_.random);
   if (!identity) return identity.error();
   identity_ = std::make_shared<Identity>(std::move(*identity));
@@ -69,9 +72,14 @@ Result<void> NodeImpl::open_directory() {
     if (options_.partitions != 0 && options_.partitions != founded)
       return Error(Errc::kConfiguration, "partitions: the cluster was founded with " +
                                              std::to_string(founded) + ", and that is for good");
-    return open_data();
+    auto opened = open_data();
+    if (!opened && opened.error().code == Errc::kCorrupt) return damaged_at_start(opened.error());
+    return opened;
   }
-  return options_.cluster.empty() ? found_alone() : Result<void>();
+  auto former = read_former_life(*seams_.files, dir);
+  if (!former) return former.error();
+  former_ = std::move(*former);
+  return options_.cluster.empty() && !former_ ? found_alone() : Result<void>();
 }
 
 Result<void> NodeImpl::found_alone() {
@@ -93,8 +101,11 @@ Result<void> NodeImpl::open_data() {
   member_ = mine ? me->member() : member_id(self_, identity_->generation());
   removed_ = !mine;  // it has no place, or another directory has
   std::string detail;
-  if (auto opened = open_engine(&detail); !opened) return opened;
   if (auto opened = open_log(&detail); !opened) return opened;
+  if (auto opened = open_engine(&detail); !opened) {
+    if (opened.error().code != Errc::kCorrupt || !log_has_all()) return opened;
+    if (auto rebuilt = rebuild_engine(opened.error().detail); !rebuilt) return rebuilt;
+  }
   apply_ = std::make_shared<ApplyStage>(
       engine_, *seams_.home, *seams_.apply,
       ApplyStage::Events{
@@ -102,7 +113,7 @@ Result<void> NodeImpl::open_data() {
           [this](boost::system::error_code code) {
             if (code == EngineError::kUnknownCommand)
               fail("the log holds a command of a newer version: upgrade this node");
-            else
+            else if (!engine_damaged())
               fence("the engine could not be written: " + code.message());
           }});
   is_dirty_.assign(routes_.partitions() + 1, 0);
@@ -134,7 +145,13 @@ Result<void> NodeImpl::open_engine(std::string* detail) {
   auto engine =
       Engine::open(*seams_.files, options_.data_dir + "/engine", identity_->founding().cluster_id,
                    self_, engine_options, seams_.background, detail);
-  if (!engine) return data_error(engine.error(), *detail);
+  if (!engine) {
+    if (engine.error() == EngineError::kCorrupt)
+      if (const std::string at = find_damage(*seams_.files, options_.data_dir + "/engine");
+          !at.empty())
+        *detail = at;
+    return data_error(engine.error(), *detail);
+  }
   engine_ = std::move(*engine);
   return {};
 }
@@ -296,6 +313,7 @@ Result<void> NodeImpl::start() {
                                             peer_options);
     peers_->set_cluster_id(identity_->founding().cluster_id);
     add_peers();
+    if (former_) begin_return();
     if (const auto started = peers_->start(); !started) {
       if (started.error() == boost::system::errc::address_in_use)
         return Error(Errc::kAddressInUse, "peer address " + options_.peer + " is in use");

@@ -241,6 +241,9 @@ void NodeImpl::read_log(Replica& replica, const raft::LogRead& read) {
                  for (wal::LogEntry& e : *result)
                    entries.push_back({e.index, e.term, static_cast<raft::EntryKind>(e.kind),
                                       std::make_shared<const std::string>(std::move(e.data))});
+               } else if (result.error() == wal::WalError::kCorrupt) {
+                 self->damaged(self->wal_->damage(), true);
+                 return;
                } else if (result.error() != boost::system::errc::result_out_of_range) {
                  self->fence("the log could not be read: " + result.error().message());
                  return;
@@ -253,7 +256,7 @@ void NodeImpl::upkeep() {
   outbox_.tick();
   inbox_.tick();
   backups_.tick();
-  if (!engine_ || fenced_) return;
+  if (!engine_ || fenced_ || engine_damaged()) return;
   for (auto& [group, r] : replicas_) trim(*r);
   if (engine_->metrics().unflushed_bytes > kUnflushedBytesMax) start_flush();
   if (Replica* metadata = replica(kMetadataGroup)) propose_founding(*metadata);
@@ -262,6 +265,7 @@ void NodeImpl::upkeep() {
   watch_refusal();
   forget_departed();
   create_wanted();
+  scrubber_.tick(now());
   if (maintenance_under_way_) return;
   maintenance_under_way_ = true;
   apply_->run<boost::system::result<bool>>(
@@ -335,7 +339,7 @@ void NodeImpl::flush_engine(std::function<void(bool)> done) {
         if (point) {
           for (const auto& [group, index] : point->applied)
             self->flushed_[group] = std::max(self->flushed_[group], index);
-        } else {
+        } else if (!self->engine_damaged()) {
           self->fence("the engine could not be flushed: " + point.error().message());
         }
         done(point.has_value());

@@ -72,10 +72,15 @@ std::vector<std::string> NodeImpl::not_ready_reasons() const {
   if (state_ == State::kUnfounded) reasons.push_back(joining_reason());
   if (removed_)
     reasons.push_back("this node was removed from the cluster: stop it, its directory may go");
+  const auto name_of = [](raft::GroupId group) {
+    return group == kMetadataGroup ? std::string("the metadata group")
+                                   : "partition " + std::to_string(partition_of_group(group));
+  };
+  for (raft::GroupId group = 0; state_ == State::kServing && group < record_.groups.size(); ++group)
+    if (record_.wants(group, member_) && replicas_.count(group) == 0)
+      reasons.push_back(name_of(group) + " has no replica here yet");
   for (const auto& [group, r] : replicas_) {
-    const std::string name = group == kMetadataGroup
-                                 ? std::string("the metadata group")
-                                 : "partition " + std::to_string(partition_of_group(group));
+    const std::string name = name_of(group);
     if (r->core().leader() == raft::kNobody)
       reasons.push_back(name + " has no leader");
     else if (!r->caught_up())
@@ -318,6 +323,12 @@ std::vector<Sample> NodeImpl::metrics() const {
   add_round_metrics(rounds_, self_, out);
   if (wal_) add_log_metrics(wal_->metrics(), self_, out);
   if (engine_) add_engine_metrics(engine_->metrics(), out);
+  const ScrubCounters& scrub = scrubber_.counters();
+  out.counter("cairn_scrub_bytes_total", "bytes read again to find rot", scrub.bytes);
+  out.counter("cairn_scrub_passes_total", "passes through log and tables", scrub.passes);
+  out.counter("cairn_scrub_finds_total", "damaged places that were found so", scrub.finds);
+  out.gauge("cairn_quarantines", "folders of damaged or outdated data that were set aside",
+            double(quarantined_));
   if (peers_) add_peer_metrics(peers_->metrics(), out);
   out.counter("cairn_snapshots_installed_total", "snapshots installed from leaders",
               inbox_.counters().installed);

@@ -4,10 +4,10 @@
 #include <utility>
 
 #include "kv/engine/snapshot_chunk.h"
+#include "kv/engine/table_check.h"
 #include "kv/identity/identity.h"
 #include "kv/node/node.h"
 #include "kv/offline/overlay_file_system.h"
-#include "kv/offline/table_check.h"
 #include "wal/manual_executor.h"
 
 namespace cairn::kv {

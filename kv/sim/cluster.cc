@@ -45,7 +45,8 @@ struct Cluster::Impl {
       : plan(plan_of(seed, settings)),
         world(world_options(seed, settings, plan)),
         nemesis(world, plan),
-        ledger(world, [](ks::NodeId) { return true; }),
+        ledger(
+            world, [](ks::NodeId) { return true; }, [](ks::NodeId) { return true; }),
         random(world.random("program")) {
     world.observe(&ledger);
     world.observe(&nemesis);

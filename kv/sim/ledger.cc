@@ -70,7 +70,9 @@ raft::Index Ledger::commit(raft::GroupId group) const {
 }
 
 void Ledger::on_node(const NodeEvent& event) {
-  if (event.kind != NodeEvent::Kind::kStarted || !is_sound_(event.node)) return;
+  if (event.kind != NodeEvent::Kind::kStarted) return;
+  if (must_remember_(event.node)) recall(event.node);
+  if (!is_sound_(event.node)) return;
   const auto groups = world_.node(event.node).groups();
   if (!groups.empty()) audit(event.node, groups.front().member);
 }
@@ -231,6 +233,29 @@ void Ledger::audit(NodeId node, raft::NodeId member) {
     if (term == promise.ack_term && found.last_index < promise.ack_index) {
       fail("DURABLE-ACK: " + who + ", term " + std::to_string(term) + " acknowledged " +
            std::to_string(promise.ack_index) + ", durable is " + std::to_string(found.last_index));
+    }
+  }
+}
+
+/// A damaged log is repaired or refused, never shorter than what it acknowledged (hazard W2).
+void Ledger::recall(NodeId node) {
+  for (const Node::GroupStatus& now : world_.node(node).groups()) {
+    const auto promises = promises_.find(now.member);
+    if (promises == promises_.end()) continue;
+    const auto at = promises->second.find(now.group);
+    if (at == promises->second.end()) continue;
+    const raft::Configuration* config = configuration(now.group);
+    if (config && !names(*config, now.member)) continue;  // it may go, and its log with it
+    const Promise& promise = at->second;
+    ++counts_.recalls;
+    const std::string who = of_member(now.member) + ", group " + std::to_string(now.group);
+    const raft::Term spoke = std::max(promise.vote_term, promise.ack_term);
+    if (now.term < spoke) {
+      fail("REMEMBERED: " + who + " spoke in term " + std::to_string(spoke) + ", and starts in " +
+           std::to_string(now.term));
+    } else if (now.term == promise.ack_term && now.last < promise.ack_index) {
+      fail("REMEMBERED: " + who + " acknowledged " + std::to_string(promise.ack_index) +
+           ", and starts with a log up to " + std::to_string(now.last));
     }
   }
 }

@@ -24,9 +24,11 @@ struct CommittedEntry {
 
 class Ledger final : public Observer {
  public:
-  /// `is_sound`: a damaged node's disk and answers prove nothing.
-  Ledger(World& world, std::function<bool(NodeId)> is_sound)
-      : world_(world), is_sound_(std::move(is_sound)) {}
+  /// `is_sound`: a damaged node's disk and answers prove nothing. `must_remember`: yet when it
+  /// starts as the member that it was, then with all that this one promised.
+  Ledger(World& world, std::function<bool(NodeId)> is_sound,
+         std::function<bool(NodeId)> must_remember)
+      : world_(world), is_sound_(std::move(is_sound)), must_remember_(std::move(must_remember)) {}
 
   void on_node(const NodeEvent& event) override;
   void on_group(const GroupEvent& event) override;
@@ -59,8 +61,8 @@ class Ledger final : public Observer {
 
   /// How often each oracle had something to judge.
   struct Counts {
-    std::uint64_t leaders = 0, votes = 0, acks = 0, audits = 0, entries_sent = 0, committed = 0,
-                  answers = 0, digests = 0, snapshots = 0, configurations = 0;
+    std::uint64_t leaders = 0, votes = 0, acks = 0, audits = 0, recalls = 0, entries_sent = 0,
+                  committed = 0, answers = 0, digests = 0, snapshots = 0, configurations = 0;
   };
   [[nodiscard]] const Counts& counts() const { return counts_; }
 
@@ -89,10 +91,13 @@ class Ledger final : public Observer {
   void configuration(raft::GroupId group, const raft::Entry& entry);
   /// The node's promises against what its disk would hold after a power cut in this moment.
   void audit(NodeId node, raft::NodeId member);
+  /// What it starts with against its promises.
+  void recall(NodeId node);
   void forget_promises(raft::GroupId group, const raft::Configuration& config);
 
   World& world_;
   std::function<bool(NodeId)> is_sound_;
+  std::function<bool(NodeId)> must_remember_;
   std::map<std::pair<raft::GroupId, raft::Term>, std::pair<NodeId, LifeId>> leaders_;
   std::map<std::tuple<raft::GroupId, raft::Term, raft::NodeId>, NodeId> votes_;  // member -> node
   std::map<raft::NodeId, std::map<raft::GroupId, Promise>> promises_;            // by member

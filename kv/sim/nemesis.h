@@ -49,12 +49,17 @@ class Nemesis final : public Observer {
   [[nodiscard]] bool is_sound(NodeId node) const {
     return !damaged_.contains(node) && !lost_.contains(node);
   }
+  /// Its directory is still the one whose member it speaks as: what it promised must be on it, or
+  /// it must not speak, however damaged it is.
+  [[nodiscard]] bool must_remember(NodeId node) const { return !lost_.contains(node); }
   /// It was removed, and switched off for good.
   [[nodiscard]] bool is_off(NodeId node) const { return off_.contains(node); }
   /// Nobody joins, leaves or comes back, and nobody has asked for it.
   [[nodiscard]] bool members_settled();
   /// Nodes that lost their directories and came back as other members.
   [[nodiscard]] std::uint64_t returned() const { return returned_; }
+  /// Nodes whose damage was found, and who came back as other members with what the others gave.
+  [[nodiscard]] std::uint64_t repaired() const { return repaired_; }
   /// Hears of each node that is added to the world.
   void on_newcomer(std::function<void(NodeId)> hear) { on_newcomer_ = std::move(hear); }
 
@@ -111,6 +116,9 @@ class Nemesis final : public Observer {
   bool fail_calls(Fault fault, NodeId node, raft::Random& random);
   bool damage(Fault fault, raft::Random& random);
   bool rot(NodeId node, Fault fault, raft::Random& random);
+  [[nodiscard]] bool shows(NodeId node, const std::string& path) const;
+  [[nodiscard]] bool is_another(NodeId node, raft::NodeId was) const;
+  void watch_damage();
   bool lose_directory(NodeId node, Fault fault, raft::Random& random);
   void roll_back_soon(NodeId node, int looks);
   [[nodiscard]] bool all_know(LifeId life, NodeId node);
@@ -139,6 +147,8 @@ class Nemesis final : public Observer {
   std::set<NodeId> stopping_;
   std::map<NodeId, raft::NodeId> lost_;  // lost their directories; the members that they were
   std::uint64_t returned_ = 0;
+  std::map<NodeId, raft::NodeId> rotten_;  // of damaged_: the members that they were
+  std::uint64_t repaired_ = 0;
   std::set<NodeId> removed_;     // somebody has asked for it
   std::set<NodeId> departures_;  // of these, who went for sure
   std::set<NodeId> off_;
@@ -150,6 +160,8 @@ class Nemesis final : public Observer {
     wal::MemoryFileSystem::Image image;
     std::uint64_t syncs = 0;
     LifeId life = 0;
+    std::uint64_t batches = 0;  // of its log, in that life
+    raft::NodeId member = 0;
   };
   std::map<NodeId, OldImage> recent_;       // a while ago
   std::map<NodeId, OldImage> before_boot_;  // as the life before the present one left it

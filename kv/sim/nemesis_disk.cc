@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "kv/placement/member.h"
 #include "kv/sim/nemesis.h"
 
 namespace cairn::kv::sim {
@@ -11,14 +12,33 @@ namespace {
 using DiskCall = wal::MemoryFileSystem::Call;
 
 constexpr std::size_t kSector = wal::MemoryFileSystem::kSectorBytes;
-/// Whole batches lie between two moments so many syncs apart.
+/// Whole writes lie between two moments so many syncs apart.
 constexpr std::uint64_t kSyncsApart = 4;
+/// The last batch of these, and the one under way, may be lost with the power; one is left that
+/// tells rot from a torn tail.
+constexpr std::uint64_t kBatchesApart = 3;
 constexpr Time kImageEvery{300'000};
 constexpr Time kLookAgain{200'000};
 constexpr int kLooks = 20;
 
 bool is_zero(std::string_view bytes) {
   return bytes.find_first_not_of('\0') == std::string_view::npos;
+}
+
+bool is_log(std::string_view path) {
+  return path.find("/wal/") != std::string_view::npos;
+}
+
+std::uint64_t batches_of(Node& node) {
+  for (const Sample& sample : node.metrics())
+    if (sample.name == "cairn_wal_batches_total") return static_cast<std::uint64_t>(sample.value);
+  return 0;
+}
+
+/// 0: it has no replica yet.
+raft::NodeId member_at(Node& node) {
+  const auto groups = node.groups();
+  return groups.empty() ? 0 : groups.front().member;
 }
 
 }  // namespace
@@ -96,7 +116,9 @@ void Nemesis::keep_images() {
     OldImage& recent = recent_[id];
     const LifeId life = world_.life_of(id);
     if (life != 0 && recent.life != 0 && life != recent.life) before_boot_[id] = recent;
-    if (life != 0) recent = {world_.disk(id).image(), syncs, life};
+    if (life != 0)
+      recent = {world_.disk(id).image(), syncs, life, batches_of(world_.node(id)),
+                member_at(world_.node(id))};
   }
   world_.at(world_.now() + kImageEvery, [this] { keep_images(); });
 }
@@ -112,7 +134,19 @@ bool Nemesis::damage(Fault fault, raft::Random& random) {
   return rot(node, fault, random);
 }
 
+/// Is damage to what stood in this file a while ago sure to be told from a torn tail?
+bool Nemesis::shows(NodeId node, const std::string& path) const {
+  if (path.find("/quarantine/") != std::string::npos) return false;  // nobody's any more
+  if (!is_log(path)) return true;
+  const OldImage& old = recent_.at(node);
+  return world_.life_of(node) == old.life && world_.running(node) &&
+         batches_of(world_.node(node)) >= old.batches + kBatchesApart;
+}
+
 bool Nemesis::rot(NodeId node, Fault fault, raft::Random& random) {
+  if (lost_.contains(node)) return false;
+  // What is damaged already has a way back, if it is not torn to pieces meanwhile.
+  if (damaged_.contains(node) && !chance(random, 200)) return false;
   const auto old = recent_.find(node);
   wal::MemoryFileSystem& disk = world_.disk(node);
   if (old == recent_.end() || disk.calls(DiskCall::kSync) < old->second.syncs + kSyncsApart) {
@@ -123,17 +157,33 @@ bool Nemesis::rot(NodeId node, Fault fault, raft::Random& random) {
   std::vector<std::string> paths;
   for (const auto& [path, bytes] : now.files) {
     const auto then = old->second.image.files.find(path);
-    if (then != old->second.image.files.end() && !is_zero(bytes)) paths.push_back(path);
+    if (then != old->second.image.files.end() && !is_zero(bytes) && shows(node, path))
+      paths.push_back(path);
   }
   if (paths.empty()) return false;
-  const std::string& path = paths[random.next() % paths.size()];
+  // By their bytes, as rot goes; logs are asked for more than that, and what says who the node is
+  // for less: without it the node can't come back.
+  const bool all = chance(random, 100), logs = chance(random, 500);
+  std::erase_if(paths, [&](const std::string& path) {
+    return !all && !is_log(path) && (logs || path.find("/engine/") == std::string::npos);
+  });
+  std::uint64_t total = 0;
+  for (const std::string& path : paths) total += now.files.at(path).size();
+  if (total == 0) return false;
+  std::uint64_t left = random.next() % total;
+  auto chosen = paths.begin();
+  while (left >= now.files.at(*chosen).size()) left -= now.files.at(*chosen++).size();
+  const std::string& path = *chosen;
   const std::string& bytes = now.files.at(path);
   const std::string& before = old->second.image.files.at(path);
-  const std::size_t offset = random.next() % std::min(bytes.size(), before.size());
+  const std::size_t end = std::min(bytes.size(), before.find_last_not_of('\0') + 1);
+  if (end == 0) return false;
+  const std::size_t offset = random.next() % end;
   const std::size_t sector = offset / kSector * kSector;
   const std::string_view here = std::string_view(bytes).substr(sector, kSector);
   if (is_zero(here) || here != std::string_view(before).substr(sector, kSector)) return false;
   damaged_.insert(node);
+  if (old->second.member != 0) rotten_.emplace(node, old->second.member);
   world_.allow_failure(node);
   const std::string what = path + " at " + std::to_string(offset);
   switch (fault) {
@@ -155,12 +205,37 @@ bool Nemesis::rot(NodeId node, Fault fault, raft::Random& random) {
   return true;
 }
 
+/// Another member than it was: it was given a new place.
+bool Nemesis::is_another(NodeId node, raft::NodeId was) const {
+  if (!world_.running(node)) return false;
+  const auto groups = world_.node(node).groups();
+  return std::any_of(groups.begin(), groups.end(), [was](const auto& g) {
+    // An earlier life's directory may have taken its place.
+    return generation_of(g.member) > generation_of(was);
+  });
+}
+
+/// Whose damage was found is whole again.
+void Nemesis::watch_damage() {
+  for (auto at = rotten_.begin(); at != rotten_.end();) {
+    if (!is_another(at->first, at->second)) {
+      ++at;
+      continue;
+    }
+    ++repaired_;
+    damaged_.erase(at->first);
+    recent_.erase(at->first);
+    before_boot_.erase(at->first);
+    at = rotten_.erase(at);
+  }
+}
+
 bool Nemesis::lose_directory(NodeId node, Fault fault, raft::Random& random) {
   if (!world_.running(node) || !is_sound(node)) return false;
   const CrashKind kind = chance(random, 500) ? CrashKind::kProcess : CrashKind::kPower;
   if (fault == Fault::kRolledBack && !before_boot_.contains(node)) {
     // A copy is made and the node restarted; soon afterwards the copy takes the directory's place.
-    before_boot_[node] = {world_.disk(node).image(), 0, world_.life_of(node)};
+    before_boot_[node] = {world_.disk(node).image(), 0, world_.life_of(node), 0, 0};
     world_.crash(node, CrashKind::kProcess);
     roll_back_soon(node, kLooks);
     return true;

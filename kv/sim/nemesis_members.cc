@@ -133,16 +133,9 @@ bool Nemesis::members_settled() {
 /// Those that were removed are switched off, or not, and who lost its directory is back once it is
 /// another member.
 void Nemesis::watch_members() {
+  watch_damage();
   for (auto at = lost_.begin(); at != lost_.end();) {
-    const auto& [id, before] = *at;
-    bool back = false;
-    if (world_.running(id)) {
-      const auto groups = world_.node(id).groups();
-      back = std::any_of(groups.begin(), groups.end(), [was = before](const auto& g) {
-        // An earlier life's directory may have taken its place.
-        return generation_of(g.member) > generation_of(was);
-      });
-    }
+    const bool back = is_another(at->first, at->second);
     if (back) ++returned_;
     at = back ? lost_.erase(at) : std::next(at);
   }

@@ -56,7 +56,9 @@ class Run {
       : plan_(plan),
         world_(world_options(plan)),
         nemesis_(world_, plan),
-        ledger_(world_, [this](NodeId id) { return nemesis_.is_sound(id); }),
+        ledger_(
+            world_, [this](NodeId id) { return nemesis_.is_sound(id); },
+            [this](NodeId id) { return nemesis_.must_remember(id); }),
         clients_(world_, plan, [this](raft::GroupId group) { return ledger_.commit(group); }) {
     // Oracles first: what they say stands in the watchers' pictures at its moment.
     for (Observer* o : std::initializer_list<Observer*>{&ledger_, &nemesis_, &probes_}) {
@@ -348,6 +350,8 @@ class Run {
     probes["snapshots-installed"] = c.snapshots;
     probes["members-settled-at-the-end"] = members_stood_ ? 1 : 0;
     probes["directory-lost-and-back"] = nemesis_.returned();
+    probes["damage-found-and-repaired"] = nemesis_.repaired();
+    probes["oracle-recalls"] = c.recalls;
     probes["configurations-committed"] = c.configurations;
     const Network::Counters& n = world_.network().counters();
     probes["frames"] = n.frames;

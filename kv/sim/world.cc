@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "kv/identity/quarantine.h"
 #include "kv/sim/life.h"
 
 namespace cairn::kv::sim {
@@ -125,6 +126,14 @@ Options World::options_for(NodeId id) {
 Result<void> World::open_node(Member& member, const Options& options) {
   try {
     auto opened = Node::open(seams_of(member), options);
+    if (!opened && opened.error().code == Errc::kCorrupt) {
+      const auto marked = is_marked_for_setting_aside(member.disk, options.data_dir);
+      if (marked && *marked) {  // the host's manners: what was posted is over, then again
+        queue_.drop(member.life->id);
+        member.disk.kill_process();
+        opened = Node::open(seams_of(member), options);
+      }
+    }
     if (!opened) return opened.error();
     member.life->node = std::move(*opened);
     return member.life->node->start();

@@ -142,11 +142,6 @@ TEST_F(Handshake, Refused_ByTheDialler_TellsTheAcceptor) {
 }
 
 TEST_F(Handshake, UnknownNode_IsRefusedWithoutAskingOrAnswering) {
-  stranger.call(2);
-  RecordingEvents ninth(9);
-  stranger.say(stranger.hello_as(9, 2), 2, 9);
-  // A higher id may not dial us; a lower one that nobody added is told so.
-  EXPECT_EQ(rejected("wrong_dialler"), 1u);
   add(5, 0);
   ASSERT_TRUE(node(5).peers.start());
   stranger.call(5);
@@ -154,6 +149,45 @@ TEST_F(Handshake, UnknownNode_IsRefusedWithoutAskingOrAnswering) {
   ASSERT_EQ(stranger.heard.size(), 1u);
   EXPECT_EQ(verdict_heard(), Verdict::kUnknownNode);
   EXPECT_TRUE(node(5).events.log.empty());
+}
+
+TEST_F(Handshake, HigherStranger_AsksTheCluster_IsToldThatItIsUnknown) {
+  node(2).peers.set_cluster_id(7);
+  PeerNode& removed = add(9, 2);
+  removed.peers.set_cluster_id(7);
+  ASSERT_TRUE(removed.peers.start());
+  run(1900);
+  EXPECT_TRUE(removed.events.log.empty());  // it is theirs to dial
+  run(200);
+  EXPECT_EQ(removed.events.count("refused 2 3"), 1u);
+  run(2000);
+  EXPECT_EQ(removed.events.count("refused 2 3"), 2u);
+  EXPECT_TRUE(node(2).events.log.empty());
+}
+
+TEST_F(Handshake, HigherStranger_OfAnotherClusterOrAskingAnUnfoundedNode_LearnsNothing) {
+  PeerNode& foreign = add(9, 2);
+  foreign.peers.set_cluster_id(8);
+  ASSERT_TRUE(foreign.peers.start());
+  run(2100);
+  EXPECT_EQ(foreign.events.count("refused 2 5"), 1u);
+  node(2).peers.set_cluster_id(7);
+  run(2000);
+  EXPECT_EQ(foreign.events.count("refused 2 5"), 2u);
+}
+
+TEST_F(Handshake, HigherPeer_ThatAsks_IsDialledAtOnce) {
+  node(2).peers.add_peer(9, "nowhere:1");
+  run(5000);  // dials in vain, at its slowest by now
+  const auto before = node(2).transport.dials;
+  while (node(2).transport.dials == before) run(1);
+  run(10);
+  const auto slow = node(2).transport.dials;
+  stranger.call(2);
+  stranger.say(stranger.hello_as(9, 2), 2, 9);
+  ASSERT_EQ(stranger.heard.size(), 1u);
+  EXPECT_EQ(verdict_heard(), Verdict::kBusy);
+  EXPECT_EQ(node(2).transport.dials, slow + 2);  // control and bulk
 }
 
 TEST_F(Handshake, NoCommonProtocol_IsRefused) {

@@ -144,7 +144,7 @@ class Members(unittest.TestCase):
             wait_until(back.ready, 30, f"the rolled-back node is ready: {back.reasons()}")
             self.assertIsNone(process.poll(), "in the same process")
             self.assertEqual(read_all(back), {"old": "1", "new": "2"})
-            self.assertTrue(os.path.isdir(os.path.join(back.data_dir, "set-aside-1", "wal")))
+            self.assertTrue(os.path.isdir(os.path.join(back.data_dir, "quarantine", "1", "wal")))
 
     def test_CopiedDirectory_WhileTheOriginalRuns_IsRefusedAndSaysSo(self):
         with Cluster() as cluster:

@@ -31,9 +31,13 @@ PLAN = {"failures_tolerated": 0, "bytes_to_ship": "1000", "partitions": [
 
 class Door:
     """One endpoint. `script` holds what the next requests meet, in order: a status with a problem,
-    "close" (the request is received, no answer is given), or "silent" (nothing until stop())."""
+    "close" (the request is received, no answer is given), "silent" (nothing until stop()), "forget"
+    (a put that is acknowledged and not done), or "stale" (a get of the value before the last).
+    Requests for paths in `aside` meet no script and are not kept."""
 
-    def __init__(self, items=None, page=2):
+    def __init__(self, items=None, page=2, aside=()):
+        self.aside = aside
+        self.before = {}
         self.items = items if items is not None else {}
         self.page = page
         self.script = []
@@ -78,18 +82,26 @@ class Door:
     def serve(self, handler, body):
         target = urllib.parse.urlsplit(handler.path)
         query = urllib.parse.parse_qs(target.query, keep_blank_values=True)
-        self.requests.append((handler.command, handler.path, dict(handler.headers), body))
-        if self.script:
-            step = self.script.pop(0)
+        aside = handler.path in self.aside
+        if not aside:
+            self.requests.append((handler.command, handler.path, dict(handler.headers), body))
+        step = self.script.pop(0) if self.script and not aside else "ok"
+        if step == "stale" and (handler.command != "GET" or len(self.before) == 0):
+            self.script.insert(0, step)  # the next get then
+            step = "ok"
+        if step in ("forget", "stale"):
+            key = urllib.parse.unquote_to_bytes(target.path[len("/v1/kv/"):])
+            value = self.before.get(key) if step == "stale" else None
+            return self.json(handler, self.item(key, value) if value else {"revision": 1})
+        if step != "ok":
             if step == "close":
                 handler.close_connection = True
                 return
             if step == "silent":
                 self.stopped.wait(30)
                 return
-            if step != "ok":
-                self.problem(handler, *step)
-                return
+            self.problem(handler, *step)
+            return
         path = target.path
         if path.startswith("/v1/kv/"):
             self.one(handler, urllib.parse.unquote_to_bytes(path[len("/v1/kv/") :]), query, body)
@@ -120,6 +132,7 @@ class Door:
             if handler.headers.get("If-None-Match") and before is not None:
                 return self.problem(handler, 412, "revision_mismatch", revision=self.revision)
             self.revision += 1
+            self.before[key] = before
             self.items[key] = body
             answer = {"revision": self.revision, "version": 1, "created": before is None}
             if "prev" in query:
@@ -171,8 +184,12 @@ class Door:
         if path == "/v3/kv/put":
             self.items[key] = base64.b64decode(request["value"])
             return self.json(handler, {"header": {}})
-        kvs = {"kvs": [{"key": request["key"]}], "count": "1"} if key in self.items else {}
-        return self.json(handler, {"header": {}, **kvs})
+        keys = [key] if key in self.items else []
+        if "range_end" in request:
+            keys = sorted(k for k in self.items if k >= key)[: request["limit"]]
+        kvs = [{"key": base64.b64encode(k).decode(), "mod_revision": "7",
+                "value": base64.b64encode(self.items[k]).decode()} for k in keys]
+        return self.json(handler, {"header": {}, **({"kvs": kvs} if kvs else {})})
 
     def problem(self, handler, status, code, retryable=False, committed=None, **more):
         body = {"title": code, "status": status, "detail": f"about {code}", "code": code}
@@ -195,6 +212,8 @@ class Door:
 class DoorTest(unittest.TestCase):
     """Opens a door before each test, and closes all of them after it."""
 
+    aside = ()
+
     def setUp(self):
         self.doors = []
         self.door = self.add_door()
@@ -204,7 +223,7 @@ class DoorTest(unittest.TestCase):
             door.stop()
 
     def add_door(self, **options):
-        door = Door(**options)
+        door = Door(aside=self.aside, **options)
         self.doors.append(door)
         return door
 

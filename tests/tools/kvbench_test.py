@@ -2,7 +2,9 @@
 """kvbench against doors of Python: its report, its exit status, and how it meets failures."""
 
 import json
+import pathlib
 import sys
+import tempfile
 import unittest
 
 from fake_door import DoorTest, free_port, run
@@ -13,6 +15,8 @@ FIELDS = ["workload", "clients", "seconds", "ops", "errors", "errors_by_code", "
 
 
 class KvbenchTest(DoorTest):
+    aside = ("/metrics", "/v1/cluster")  # looked at once a second
+
     def bench(self, *arguments, endpoints=None):
         return run(KVBENCH, "--endpoints", endpoints or self.door.url, *SMALL, *arguments)
 
@@ -26,7 +30,7 @@ class KvbenchTest(DoorTest):
 
     def test_put_loads_then_measures(self):
         report = self.report("--ops", "200", "--value-size", "10")
-        self.assertEqual(list(report), FIELDS + ["latency_us"])
+        self.assertEqual(list(report)[:8], FIELDS + ["latency_us"])
         self.assertEqual((report["ops"], report["errors"], report["clients"]), (200, 0, 4))
         self.assertEqual(self.count("PUT"), 250)
         self.assertEqual(len(self.door.items), 50)
@@ -70,7 +74,9 @@ class KvbenchTest(DoorTest):
         report = self.report("--rate", "200", "--duration", "1s")
         self.assertEqual(report["ops"], 200)
         self.assertTrue(0.9 < report["seconds"] < 2.5, report["seconds"])
-        self.assertEqual(list(report), FIELDS + ["latency_us", "service_us"])
+        self.assertEqual(list(report)[:9], FIELDS + ["latency_us", "service_us"])
+        self.assertEqual(report["offered_per_second"], 200)
+        self.assertGreaterEqual(report["latency_us"]["p99"], report["service_us"]["p99"])
 
     def test_errors_are_counted_by_code(self):
         overloaded = (429, "overloaded", True, "no")
@@ -118,6 +124,111 @@ class KvbenchTest(DoorTest):
         _, _, err = self.bench("--duration", "1500ms", "--rate", "100")
         self.assertRegex(err, r"run 1 s: \d+ ops, \d+ a second, 0 errors")
 
+    def test_scans_and_ycsb(self):
+        self.door.page = 1000
+        report = self.report("--ops", "50", "--workload", "scan", "--scan-length", "5")
+        scans = [r[1] for r in self.door.requests if r[1].startswith("/v1/kv?start=k")]
+        self.assertEqual(len(scans), 50)
+        self.assertTrue(50 < report["items_scanned"] <= 250, report["items_scanned"])
+        for name, methods in (("d", {"GET", "PUT"}), ("e", {"GET", "PUT"}), ("f", {"GET", "PUT"})):
+            self.door.requests.clear()
+            report = self.report("--ops", "100", "--workload", f"ycsb-{name}", "--no-load")
+            self.assertEqual(report["errors"], 0)
+            self.assertEqual({r[0] for r in self.door.requests}, methods)
+        modified = report["by_operation"]["read-modify-write"]["ops"]
+        self.assertEqual(len(self.door.requests), 100 + modified)
+
+    def test_inserted_keys_are_new_ones(self):
+        self.report("--ops", "200", "--workload", "ycsb-d")
+        new = sorted(key for key in self.door.items if key >= b"k000000000000050")
+        self.assertTrue(1 < len(new) < 40)
+        self.assertEqual(new, [b"k%015d" % (50 + i) for i in range(len(new))])
+
+    def test_etcd_scan(self):
+        report = self.report("--ops", "20", "--workload", "scan", "--target", "etcd",
+                             "--scan-length", "1")
+        self.assertEqual(report["items_scanned"], 20)
+
+    def test_check_and_verify_find_nothing_where_nothing_is_wrong(self):
+        for target in ("cairn", "etcd"):
+            report = self.report("--ops", "400", "--workload", "mixed", "--check", "linearizable",
+                                 "--verify", "--target", target)
+            self.assertEqual(report["check"]["linearizable"], True, report["check"])
+            self.assertEqual(report["check"]["operations"], 450)
+            self.assertEqual((report["verify"]["keys"], report["verify"]["lost"]), (50, 0))
+
+    def test_verify_finds_a_lost_write(self):
+        self.door.script = ["ok"] * 149 + ["forget"]
+        status, out, err = self.bench("--ops", "100", "--verify")
+        self.assertEqual(status, 1, err)
+        self.assertEqual(json.loads(out)["verify"]["lost"], 1)
+        self.assertIn("error: 1 acknowledged writes are lost", err)
+
+    def test_check_finds_a_stale_read(self):
+        # One key: load, overwrite, and a read of what it held before.
+        self.door.script = ["ok"] * 30 + ["stale"]
+        status, out, err = self.bench("--keys", "1", "--clients", "1", "--ops", "100", "--workload",
+                                      "mixed", "--seed", "4", "--check", "linearizable")
+        check = json.loads(out)["check"]
+        self.assertEqual((status, check["linearizable"]), (1, False))
+        self.assertIn("error: the history is not linearizable", err)
+        self.assertIn("get saw", check["why"])
+
+    def test_slo_is_the_exit_status(self):
+        self.door.script = ["ok"] * 60 + [(429, "overloaded", True, "no")]
+        report = self.report("--ops", "100", "--slo", "errors<2,p99<20s")
+        self.assertEqual([clause["met"] for clause in report["slo"]], [True, True])
+        status, out, err = self.bench("--ops", "100", "--slo", "errors=0,p99<1us")
+        self.assertEqual(status, 1)
+        self.assertRegex(err, r"error: not met: p99<1us \([0-9.]+ [mu]s\)\n\Z")
+
+    def test_ramp_finds_the_knee(self):
+        report = self.report("--ramp", "50:150:50/300ms", "--slo", "p99<5s,errors=0")
+        self.assertEqual([step["offered"] for step in report["ramp"]], [50, 100, 150])
+        self.assertEqual(report["knee"], 150)
+        status, out, _ = self.bench("--ramp", "50:150:50/300ms", "--slo", "p99<1us")
+        self.assertEqual((status, json.loads(out)["knee"]), (1, None))
+
+    def test_series_settings_and_environment(self):
+        report = self.report("--rate", "100", "--duration", "2s", "--seed", "77")
+        self.assertEqual(sum(second["ops"] for second in report["series"]), 200)
+        self.assertEqual(report["settings"]["seed"], 77)
+        self.assertGreater(report["environment"]["fdatasync_p99_us"], 0)
+        self.assertTrue(report["bottleneck"])
+
+    def test_compare(self):
+        with tempfile.TemporaryDirectory() as folder:
+            files = []
+            for name, rate in (("a", 100), ("b", 60), ("short", 100)):
+                path = pathlib.Path(folder) / f"{name}.json"
+                runs = [{"ops_per_second": rate + i, "latency_us": {"p99": 10}} for i in range(5)]
+                path.write_text(json.dumps({"workload": "put", "latency_us": {}, "series": [],
+                                            "runs": runs[:1 if name == "short" else 5]}))
+                files.append(str(path))
+            for first, second, want in ((0, 1, 1), (1, 0, 0), (0, 0, 0), (0, 2, 2)):
+                status, out, err = run(KVBENCH, "compare", files[first], files[second])
+                self.assertEqual(status, want, out + err.encode())
+            self.assertEqual(run(KVBENCH, "compare", "--threshold", "50", *files[:2])[0], 0)
+            self.assertEqual(run(KVBENCH, "compare", files[0])[0], 2)
+            self.assertEqual(run(KVBENCH, "compare", files[0], "/nowhere.json")[0], 2)
+
+    def test_report_is_a_page_by_itself(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "report.html"
+            self.report("--ops", "50", "--report", str(path))
+            page = path.read_text()
+            self.assertTrue(page.startswith("<!DOCTYPE html>"))
+            self.assertIn('"workload":"put"', page)
+            self.assertEqual(self.bench("--ops", "5", "--report", f"{folder}/no/x.html")[0], 1)
+
+    def test_help_and_completion(self):
+        status, out, _ = run(KVBENCH, "--help")
+        self.assertEqual(status, 0)
+        for word in (b"--chaos", b"ycsb-f", b"Mann-Whitney", b"Exit status", b"kvbench compare"):
+            self.assertIn(word, out)
+        self.assertIn(b"--slo", run(KVBENCH, "completion", "bash")[1])
+        self.assertEqual(run(KVBENCH, "completion", "fish")[0], 2)
+
     def test_other_outputs(self):
         for output, word in (("table", b"latency"), ("csv", b"workload,clients,")):
             status, out, _ = self.bench("--ops", "20", "--output", output)
@@ -129,7 +240,8 @@ class KvbenchTest(DoorTest):
         status, out, err = self.bench("--ops", "5", endpoints=dead)
         self.assertEqual((status, out), (3, b""))
         self.assertTrue(err.startswith(f"error: {dead}: "), err)
-        for arguments in (["--workload", "txn"], ["--frob"], ["compare", "a.json", "b.json"]):
+        for arguments in (["--workload", "txn"], ["--frob"], ["compare", "a.json", "b.json"],
+                          ["--slo", "p99"], ["--chaos", "cut@1s"], ["--check", "x"]):
             status, out, err = self.bench(*arguments)
             self.assertEqual((status, out), (2, b""))
             self.assertRegex(err, r"\Aerror: [^\n]+\n\Z")

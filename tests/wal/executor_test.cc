@@ -1,6 +1,7 @@
 // Executors, and the log on real threads and a real disk (run under TSan too).
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <future>
@@ -199,6 +200,23 @@ TEST(WalOnThreads, DestroyedWhileTheDiskWorks_NothingDangles) {
     home.run_all();
     files.kill_process();
   }
+}
+
+TEST(ThreadExecutor, Usage_CountsTheTimeInTasks) {
+  ThreadExecutor executor("usage");
+  EXPECT_EQ(executor.usage().busy.count(), 0);
+  const auto begin = std::chrono::steady_clock::now();
+  executor.post([&] {
+    // Work, until the thread's own clock has moved.
+    while (executor.usage().cpu < std::chrono::milliseconds(2)) {
+    }
+  });
+  executor.stop();
+  const auto usage = executor.usage();
+  EXPECT_GE(usage.busy, std::chrono::milliseconds(1));
+  EXPECT_LE(usage.busy, std::chrono::steady_clock::now() - begin);
+  // The thread has gone: nothing is told of its processor time, and nothing breaks.
+  EXPECT_EQ(usage.cpu.count(), 0);
 }
 
 }  // namespace

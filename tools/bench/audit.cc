@@ -19,8 +19,9 @@ void Witness::ended(const Operation& operation, const Outcome& outcome, Clock::t
   Event event;
   event.key = operation.key;
   event.stamp = put ? operation.stamp : outcome.stamp;
-  event.asked = nanoseconds(operation.asked);
-  event.answered = nanoseconds(now);
+  // An answer is timed after it came, a request before it goes: at one moment the answer was first.
+  event.asked = 2 * nanoseconds(operation.asked) + 1;
+  event.answered = 2 * nanoseconds(now);
   event.put = put;
   event.unknown = error;
   if (keeps_history_) note(event);

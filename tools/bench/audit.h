@@ -16,7 +16,7 @@
 
 namespace cairn::tools::bench {
 
-/// A put or get of one key, as a client saw it. Times are nanoseconds of Clock.
+/// A put or get of one key, as a client saw it. Times are half nanoseconds of Clock.
 struct Event {
   std::uint64_t key = 0;
   std::uint64_t stamp = 0;  // written or read; 0: absent, or a value that no run of ours wrote

@@ -24,6 +24,10 @@ kv::sim::Operation as_operation(const Event& event) {
   return operation;
 }
 
+std::string micros(std::int64_t half_nanoseconds) {
+  return fixed(static_cast<double>(half_nanoseconds) / 2e3, 1);
+}
+
 std::string describe(std::uint64_t key, std::uint64_t before, const Window& window) {
   constexpr std::size_t kLinesMax = 40;
   std::string name;
@@ -33,10 +37,9 @@ std::string describe(std::uint64_t key, std::uint64_t before, const Window& wind
   const std::int64_t start = window.front().asked;
   for (std::size_t i = 0; i < window.size() && i < kLinesMax; ++i) {
     const Event& e = window[i];
-    text +=
-        "  " + fixed(static_cast<double>(e.asked - start) / 1e3, 1) + " .. " +
-        (e.unknown ? std::string("?") : fixed(static_cast<double>(e.answered - start) / 1e3, 1)) +
-        (e.put ? "  put " : "  get saw ") + std::to_string(e.stamp) + "\n";
+    text += "  " + micros(e.asked - start) + " .. " +
+            (e.unknown ? std::string("?") : micros(e.answered - start)) +
+            (e.put ? "  put " : "  get saw ") + std::to_string(e.stamp) + "\n";
   }
   if (window.size() > kLinesMax) text += "  ...\n";
   return text;

@@ -108,13 +108,16 @@ Cluster::~Cluster() {
 }
 
 void Cluster::abandon() {
-  end_all();
-  std::error_code ignored;
-  if (!directory_.empty()) std::filesystem::remove_all(directory_, ignored);
+  // Two may come here at once: the second one waits for the first.
+  on(keeper_, [this] {
+    end_all();
+    std::error_code ignored;
+    if (!directory_.empty()) std::filesystem::remove_all(directory_, ignored);
+  });
 }
 
 std::string Cluster::start() {
-  if (auto error = prepare(); !error.empty()) return error;
+  if (auto error = on(keeper_, [this] { return prepare(); }); !error.empty()) return error;
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     if (auto error = start_again(i); !error.empty()) return error;
   }
@@ -250,7 +253,10 @@ void Cluster::kill(std::size_t i) {
 }
 
 std::string Cluster::start_again(std::size_t i) {
-  return on(keeper_, [this, i] { return nodes_[i].pid != 0 ? std::string() : spawn(i); });
+  return on(keeper_, [this, i]() -> std::string {
+    if (ended_) return "the run is over";
+    return nodes_[i].pid != 0 ? "" : spawn(i);
+  });
 }
 
 void Cluster::stop(std::size_t i) {
@@ -274,23 +280,20 @@ void Cluster::heal(std::size_t i) {
 }
 
 void Cluster::end_all() {
-  on(keeper_, [this] {
-    for (const Node& node : nodes_) {
-      if (node.pid == 0) continue;
-      ::kill(node.pid, SIGCONT);
-      ::kill(node.pid, SIGTERM);
-    }
-    const auto until = SteadyClock::now() + kStopTimeout;
-    for (Node& node : nodes_) {
-      if (node.pid == 0) continue;
-      while (!has_ended(node.pid) && SteadyClock::now() < until) {
-        std::this_thread::sleep_for(kLook);
-      }
-      ::kill(node.pid, SIGKILL);
-      ::waitpid(node.pid, nullptr, 0);
-      node.pid = 0;
-    }
-  });
+  ended_ = true;
+  for (const Node& node : nodes_) {
+    if (node.pid == 0) continue;
+    ::kill(node.pid, SIGCONT);
+    ::kill(node.pid, SIGTERM);
+  }
+  const auto until = SteadyClock::now() + kStopTimeout;
+  for (Node& node : nodes_) {
+    if (node.pid == 0) continue;
+    while (!has_ended(node.pid) && SteadyClock::now() < until) std::this_thread::sleep_for(kLook);
+    ::kill(node.pid, SIGKILL);
+    ::waitpid(node.pid, nullptr, 0);
+    node.pid = 0;
+  }
 }
 
 }  // namespace cairn::tools::bench

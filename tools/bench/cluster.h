@@ -63,11 +63,12 @@ class Cluster {
   [[nodiscard]] std::string spawn(std::size_t i);
   [[nodiscard]] std::vector<std::string> command(std::size_t i) const;
   [[nodiscard]] std::string last_words(const Node& node) const;
-  void end_all();
+  void end_all();  // on the keeper's thread
 
   Plan plan_;
   std::string directory_;
   std::vector<Node> nodes_;  // pids: the keeper's thread
+  bool ended_ = false;       // likewise
   std::unique_ptr<Relay> relay_;
   // A child asks to be killed when the thread that made it ends: this one ends last.
   wal::ThreadExecutor keeper_;

@@ -80,10 +80,7 @@ class CairnProtocol final : public Protocol {
     if (operation.action == Action::kScan) {
       outcome.items = count_of(answer.body, "\"mod_revision\":");
     } else if (stamps_ && operation.action == Action::kGet) {
-      constexpr std::string_view kValue = "\"value\":\"";
-      const auto at = answer.body.find(kValue);
-      if (at != answer.body.npos)
-        outcome.stamp = read_stamp(answer.body.substr(at + kValue.size()));
+      outcome.stamp = read_stamp(find_value(answer.body));
     }
     return outcome;
   }

@@ -71,11 +71,8 @@ class EtcdProtocol final : public Protocol {
   }
 
   static std::uint64_t stamp_of(std::string_view body) {
-    constexpr std::string_view kValue = "\"value\":\"";
-    const auto at = body.find(kValue);
-    if (at == body.npos) return 0;
     // 24 characters hold the 16 bytes of the stamp; a shorter value has been refused as an option.
-    const auto bytes = base64_decode(body.substr(at + kValue.size(), 24));
+    const auto bytes = base64_decode(find_value(body).substr(0, 24));
     return bytes ? read_stamp(*bytes) : 0;
   }
 

@@ -123,16 +123,17 @@ std::string ramp_text(const Report& report) {
                       : "no knee: the first rate was too much already\n");
 }
 
+// Flushes are many, and told by the other forms of the report.
 std::string marks_text(const RunReport& run) {
   std::string out;
-  for (std::size_t i = 0; i < run.marks.size() && i < kMarksMax; ++i) {
-    const Mark& mark = run.marks[i];
+  std::size_t told = 0;
+  for (const Mark& mark : run.marks) {
+    if (mark.kind == "flush") continue;
+    if (++told > kMarksMax) continue;
     out += "  " + fixed(std::chrono::duration<double>(mark.at - run.tally.first).count(), 1) +
            " s  " + printable(mark.text) + "\n";
   }
-  if (run.marks.size() > kMarksMax) {
-    out += "  ... " + std::to_string(run.marks.size() - kMarksMax) + " more\n";
-  }
+  if (told > kMarksMax) out += "  ... " + std::to_string(told - kMarksMax) + " more\n";
   return out;
 }
 

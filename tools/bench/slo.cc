@@ -21,7 +21,8 @@ bool read_quantile(std::string_view name, Clause& clause) {
     const std::string_view digits = name.substr(1);
     auto percent = parse_decimal(digits);
     if (!percent) return false;
-    if (digits.find('.') == digits.npos) {
+    if (digits.find('.') == digits.npos && digits.size() > 2) {
+      if (digits[0] != '9') return false;
       for (std::size_t i = 2; i < digits.size(); ++i) *percent /= 10;
     }
     if (*percent <= 0 || *percent >= 100) return false;

@@ -38,4 +38,12 @@ std::uint64_t read_stamp(std::string_view value) {
   return error == std::errc() && end == value.data() + kStampSize ? stamp : 0;
 }
 
+std::string_view find_value(std::string_view json) {
+  constexpr std::string_view kName = "\"value\":";
+  auto at = json.find(kName);
+  if (at == json.npos) return {};
+  at = json.find('"', at + kName.size());
+  return at == json.npos ? std::string_view() : json.substr(at + 1);
+}
+
 }  // namespace cairn::tools::bench

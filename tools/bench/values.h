@@ -29,5 +29,7 @@ constexpr std::size_t kStampSize = 16;
 void write_stamp(char* to, std::uint64_t stamp);
 /// 0: the value begins otherwise.
 [[nodiscard]] std::uint64_t read_stamp(std::string_view value);
+/// The first string that is called "value" in a JSON text, up to the text's end; empty: none.
+[[nodiscard]] std::string_view find_value(std::string_view json);
 
 }  // namespace cairn::tools::bench

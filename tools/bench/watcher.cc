@@ -66,12 +66,11 @@ void Watcher::look_at(Node& node) {
   const auto page = ask(node, "/metrics");
   if (page.has_value() != node.answers) {
     node.answers = page.has_value();
-    const std::string name = node.client.endpoint().authority();
-    marks_.add("silent", name + (node.answers ? " answers again" : " does not answer"));
+    marks_.add("silent", node.name + (node.answers ? " answers again" : " does not answer"));
   }
   if (!page) return;
   Look look{Clock::now(), parse_metrics(*page)};
-  if (const auto view = ask(node, "/v1/cluster")) note_leaders(*view);
+  if (const auto view = ask(node, "/v1/cluster")) note_leaders(*view, node);
   const std::lock_guard lock(mutex_);
   if (!node.looks.empty()) note_changes(node, node.looks.back().page, look.page);
   if (node.looks.size() >= kLooksMax) node.looks.erase(node.looks.begin());
@@ -79,20 +78,23 @@ void Watcher::look_at(Node& node) {
 }
 
 void Watcher::note_changes(const Node& node, const MetricsPage& before, const MetricsPage& now) {
-  const std::string name = node.client.endpoint().authority();
   for (const Counter& counter : kCounters) {
     if (sum_of(now, counter.name) > sum_of(before, counter.name)) {
-      marks_.add(counter.kind, counter.text + name);
+      marks_.add(counter.kind, counter.text + node.name);
     }
   }
   // Fewer young tables than before: they were compacted.
   if (sum_of(now, "cairn_engine_level0_files") < sum_of(before, "cairn_engine_level0_files")) {
-    marks_.add("compaction", "compaction at " + name);
+    marks_.add("compaction", "compaction at " + node.name);
   }
 }
 
-void Watcher::note_leaders(const std::string& cluster_view) {
+void Watcher::note_leaders(const std::string& cluster_view, Node& node) {
   const auto view = json_object(cluster_view);
+  if (const auto id = json_number(view, "node"); id != 0) {
+    const std::lock_guard lock(mutex_);
+    node.name = "node " + std::to_string(id);
+  }
   std::size_t changed = 0;
   std::string text;
   for (const auto& entry : json_array(view, "partitions")) {
@@ -122,10 +124,14 @@ std::vector<Watcher::Span> Watcher::spans(Clock::time_point from, Clock::time_po
   std::vector<Span> all;
   for (const auto& node : nodes_) {
     Span span;
-    span.node = node->client.endpoint().authority();
+    span.node = node->name;
     std::size_t looks = 0;
     for (const Look& look : node->looks) {
       if (look.at < from || look.at > to) continue;
+      // A node that was started again counts from 0: what it did before is left out.
+      const bool anew = looks > 0 && sum_of(look.page, "process_cpu_seconds_total") <
+                                         sum_of(span.last.page, "process_cpu_seconds_total");
+      if (anew) looks = 0;
       if (looks++ == 0) span.first = look;
       span.last = look;
     }

@@ -30,16 +30,17 @@ class Watcher {
 
   /// The first and the last look at each node within that time; none: it did not answer twice.
   struct Span {
-    std::string node;  // its URL
+    std::string node;  // "node 2", or its address
     Look first, last;
   };
   [[nodiscard]] std::vector<Span> spans(Clock::time_point from, Clock::time_point to) const;
 
  private:
   struct Node {
-    explicit Node(const Endpoint& endpoint) : client(endpoint) {}
+    explicit Node(const Endpoint& endpoint) : client(endpoint), name(endpoint.authority()) {}
     HttpClient client;
     bool answers = true;
+    std::string name;         // its address until it has told its id; written under mutex_
     std::vector<Look> looks;  // guarded by mutex_
   };
   struct Leadership {
@@ -49,7 +50,7 @@ class Watcher {
   void run();
   void look_at(Node& node);
   void note_changes(const Node& node, const MetricsPage& before, const MetricsPage& now);
-  void note_leaders(const std::string& cluster_view);
+  void note_leaders(const std::string& cluster_view, Node& node);
   [[nodiscard]] std::optional<std::string> ask(Node& node, const char* target);
 
   Marks& marks_;

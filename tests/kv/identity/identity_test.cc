@@ -341,32 +341,75 @@ TEST_F(Identity_Directory, Join_CutAtEachChange_IsWholeOrNotAtAll) {
   }
 }
 
-TEST_F(Identity_Directory, SetAside_MovesAllOfIt_AndANewLifeBegins) {
+/// The life of a directory that belonged to a cluster.
+FormerLife life_of(const Identity& me) {
+  FormerLife life;
+  life.founding = me.founding();
+  life.record = first_cluster_record(me.founding());
+  life.why = "wal/wal-1 at 4096: bad record";
+  life.wall_ms = 1'700'000'000'000;
+  return life;
+}
+
+TEST_F(Identity_Directory, SetAside_MovesAllOfIt_AndANewLifeRemembersItsCluster) {
   Identity me = started();
   ASSERT_TRUE(me.record_founding(record_with(me.incarnation())));
   ASSERT_TRUE(disk_.create_directories(kDir + "/wal"));
   EXPECT_EQ(set_aside_if_marked(disk_, kDir).value(), "") << "nobody asked for it";
-  ASSERT_TRUE(mark_for_setting_aside(disk_, kDir));
-  EXPECT_EQ(set_aside_if_marked(disk_, kDir).value(), kDir + "/set-aside-1");
-  EXPECT_TRUE(disk_.exists(kDir + "/set-aside-1/wal").value());
+  EXPECT_FALSE(read_former_life(disk_, kDir)->has_value());
+  ASSERT_TRUE(mark_for_setting_aside(disk_, kDir, life_of(me)));
+  EXPECT_TRUE(is_marked_for_setting_aside(disk_, kDir).value());
+  EXPECT_EQ(set_aside_if_marked(disk_, kDir).value(), kDir + "/quarantine/1");
+  EXPECT_FALSE(is_marked_for_setting_aside(disk_, kDir).value());
+  EXPECT_TRUE(disk_.exists(kDir + "/quarantine/1/wal").value());
+  const auto note = disk_.image().files.at(kDir + "/quarantine/1/note");
+  EXPECT_NE(note.find("wal/wal-1 at 4096: bad record"), std::string::npos) << note;
+  EXPECT_NE(note.find("2023-11-14T22:13:20Z"), std::string::npos) << note;
   const Identity fresh = started();
   EXPECT_NE(fresh.incarnation(), me.incarnation());
   EXPECT_FALSE(fresh.founded());
-  ASSERT_TRUE(mark_for_setting_aside(disk_, kDir));
-  EXPECT_EQ(set_aside_if_marked(disk_, kDir).value(), kDir + "/set-aside-2");
+  const auto former = read_former_life(disk_, kDir);
+  ASSERT_TRUE(former && former->has_value());
+  EXPECT_EQ((*former)->founding, me.founding());
+  EXPECT_EQ((*former)->record, first_cluster_record(me.founding()));
+  EXPECT_EQ((*former)->folder, 1u);
 }
 
-TEST_F(Identity_Directory, SetAside_CutAtEachChange_EndsInANewLifeOrStaysMarked) {
-  for (std::uint64_t kth = 1; kth < 40; ++kth) {
+TEST_F(Identity_Directory, SetAside_KeepsTheNewestFolders) {
+  Identity me = started();
+  ASSERT_TRUE(me.record_founding(record_with(me.incarnation())));
+  for (std::uint64_t life = 1; life <= kQuarantinesKept + 2; ++life) {
+    ASSERT_TRUE(disk_.create_directories(kDir + "/wal"));
+    ASSERT_TRUE(disk_.open(kDir + "/wal/segment", wal::OpenMode::kCreate));
+    ASSERT_TRUE(mark_for_setting_aside(disk_, kDir, life_of(me)));
+    const std::string folder = kDir + "/quarantine/" + std::to_string(life);
+    EXPECT_EQ(set_aside_if_marked(disk_, kDir).value(), folder);
+    EXPECT_TRUE(disk_.exists(folder + "/wal/segment").value());
+  }
+  EXPECT_EQ(quarantines(disk_, kDir), kQuarantinesKept);
+  EXPECT_FALSE(disk_.exists(kDir + "/quarantine/2").value());
+  EXPECT_TRUE(disk_.exists(kDir + "/quarantine/3/wal/segment").value());
+}
+
+TEST_F(Identity_Directory, SetAside_CutAtEachChange_EndsInANewLifeThatMustNotFound) {
+  for (std::uint64_t kth = 1; kth < 60; ++kth) {
     disk_.load({});
-    const std::uint64_t before = started().incarnation();
-    ASSERT_TRUE(mark_for_setting_aside(disk_, kDir));
+    Identity me = started();
+    ASSERT_TRUE(me.record_founding(record_with(me.incarnation())));
     disk_.fail_changes(kth, EIO);
-    const bool done = set_aside_if_marked(disk_, kDir).has_value();
+    const bool marked = mark_for_setting_aside(disk_, kDir, life_of(me)).has_value();
+    const bool done = marked && set_aside_if_marked(disk_, kDir).has_value();
     cut_power(kth);
     disk_.clear_faults();
     ASSERT_TRUE(set_aside_if_marked(disk_, kDir)) << "goes on after the crash, " << kth;
-    EXPECT_NE(started().incarnation(), before) << kth;
+    const Identity after = started();
+    EXPECT_EQ(after.incarnation() == me.incarnation(), after.founded()) << kth;
+    if (marked) {
+      EXPECT_FALSE(after.founded()) << kth;
+    }
+    if (!after.founded()) {
+      EXPECT_TRUE(read_former_life(disk_, kDir)->has_value()) << kth;
+    }
     if (done) break;
   }
 }

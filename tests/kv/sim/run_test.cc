@@ -151,7 +151,7 @@ class SimLedger : public testing::Test {
   [[nodiscard]] const std::vector<std::string>& failures() const { return world_.failures(); }
 
   World world_{three()};
-  Ledger ledger_{world_, [](NodeId) { return true; }};
+  Ledger ledger_{world_, [](NodeId) { return true; }, [](NodeId) { return true; }};
 };
 
 GroupEvent::State leader(raft::Term term, raft::Index commit, raft::Index last) {
@@ -270,6 +270,26 @@ TEST_F(SimLedger, FirstChangeAfterTheFounding_IsJudged) {
        std::make_shared<const std::string>(raft::encode_configuration(apart))}};
   ledger_.on_committed({Time(1), 1, 100, 1, entries});
   EXPECT_THAT(failures(), Contains(HasSubstr("CONFIGURATION")));
+}
+
+TEST_F(SimLedger, MemberThatStartsWithLessThanItAcknowledged_IsSeen) {
+  world_.observe(&ledger_);
+  world_.start_all();
+  ASSERT_TRUE(world_.run_until([&] { return world_.all_ready(); }, std::chrono::seconds{20}));
+  const auto before = world_.disk(2).image();
+  for (int i = 0; i < 10; ++i) {
+    const auto put = world_.put(1, "k" + std::to_string(i), "v");
+    ASSERT_TRUE(world_.run_until([&] { return put->done(); }, std::chrono::seconds{10}));
+  }
+  world_.run_for(std::chrono::seconds{1});
+  world_.crash(2, CrashKind::kProcess);
+  ASSERT_TRUE(world_.start(2));
+  EXPECT_GT(ledger_.counts().recalls, 0u);
+  EXPECT_THAT(failures(), IsEmpty());
+  world_.crash(2, CrashKind::kProcess);
+  world_.disk(2).load(before);
+  ASSERT_TRUE(world_.start(2));
+  EXPECT_THAT(failures(), Contains(HasSubstr("REMEMBERED")));
 }
 
 TEST_F(SimLedger, DifferentAnswersToOneEntry_AreSeen) {

@@ -34,7 +34,7 @@ function ticks(top, wanted = 4) {
 // Powers of ten, with 2 and 5 between where there are few, around low .. high.
 function logTicks(low, high) {
   const all = [];
-  const few = Math.log10(high / low) < 3;
+  const few = Math.log10(high / low) < 1.7;
   for (let p = Math.floor(Math.log10(low)); p <= Math.ceil(Math.log10(high)); ++p) {
     for (const m of few ? [1, 2, 5] : [1]) all.push(m * 10 ** p);
   }
@@ -151,7 +151,7 @@ function drawMarks(chart, withText) {
     chart.add("line", {class: `mark${harmed}`, x1: x, x2: x, y1: chart.top,
                        y2: chart.height - chart.bottom}).append(node("title", {}, m.text));
     if (!withText) continue;
-    const length = m.text.length * 5.9 + 10;
+    const length = m.text.length * (harmed ? 6.7 : 5.9) + 10;
     const back = x + length > chart.width;
     const from = back ? x - length : x;
     const lane = free.findIndex((until) => until < from);
@@ -331,8 +331,9 @@ function words() {
               html("td", {class: "left"}, s.detail)];
     }));
   }
-  if (run.marks.length) {
-    table("events", ["at", "what"], run.marks.slice(0, 40).map(
+  const marks = run.marks.filter((m) => m.kind !== "flush").slice(0, 40);
+  if (marks.length) {
+    table("events", ["at", ""], marks.map(
         (m) => [`${m.second.toFixed(1)} s`, html("td", {class: "left"}, m.text)]));
   } else none("events", "no election, snapshot, compaction or stall was seen");
   const row = (name, ops, l) => [name, ops, latency(l.p50), latency(l.p99), latency(l.max)];

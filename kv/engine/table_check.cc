@@ -1,4 +1,4 @@
-#include "kv/offline/table_check.h"
+#include "kv/engine/table_check.h"
 
 #include <algorithm>
 #include <boost/crc.hpp>
@@ -189,6 +189,27 @@ std::optional<FileFault> check_manifest(const wal::File& file, bool* torn) {
     if (last && !rest.empty()) *torn = true;
   }
   return std::nullopt;
+}
+
+std::string find_damage(wal::FileSystem& files, const std::string& directory,
+                        std::uint64_t bytes_max) {
+  const auto names = files.list(directory);
+  if (!names) return {};
+  std::uint64_t looked_at = 0;
+  for (const std::string& name : *names) {
+    const bool table = name.ends_with(".ldb") || name.ends_with(".sst");
+    if (!table && !name.starts_with("MANIFEST-")) continue;
+    const std::string path = directory + '/' + name;
+    const auto file = files.open(path, wal::OpenMode::kRead);
+    if (!file) continue;
+    const auto size = (*file)->size();
+    if (!size || looked_at + *size > bytes_max) continue;
+    looked_at += *size;
+    bool torn = false;
+    const auto fault = table ? check_table(**file) : check_manifest(**file, &torn);
+    if (fault) return path + " at " + std::to_string(fault->offset) + ": " + fault->what;
+  }
+  return {};
 }
 
 }  // namespace cairn::kv

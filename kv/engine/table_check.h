@@ -21,4 +21,10 @@ struct FileFault {
 /// A record that a crash cut off at the end is no fault: `*torn` says so.
 [[nodiscard]] std::optional<FileFault> check_manifest(const wal::File& file, bool* torn);
 
+/// The first damage in a database's tables and manifests, as "file at offset: what", for LevelDB
+/// does not name it. Empty: none was found in about the first `bytes_max` bytes of them. Files that
+/// go meanwhile are passed over.
+[[nodiscard]] std::string find_damage(wal::FileSystem& files, const std::string& directory,
+                                      std::uint64_t bytes_max = 256ull << 20);
+
 }  // namespace cairn::kv
