@@ -12,7 +12,8 @@ namespace {
 std::size_t words(const Hello& m) {
   std::size_t n = root_words<schema::Hello>() + capnp::sizeInWords<schema::FoundingRecord>() +
                   list_words<schema::BootNonce>(m.boots.size()) + words_of(m.http.size()) +
-                  words_of(m.client.size()) + list_words<schema::Founder>(m.founding.founders.size());
+                  words_of(m.client.size()) +
+                  list_words<schema::Founder>(m.founding.founders.size());
   for (const Founder& founder : m.founding.founders) n += words_of(founder.address.size());
   return n;
 }

@@ -51,6 +51,8 @@ class FramedSocket : public std::enable_shared_from_this<FramedSocket> {
   /// Whole frames are appended to this, then flush_soon() is called.
   [[nodiscard]] std::string& out() { return out_; }
   void flush_soon();
+  /// At once: for the last word of a loop that ends. May call on_closed().
+  void flush();
   /// Queued and not taken by the system yet.
   [[nodiscard]] std::size_t unsent() const { return out_.size() + sending_.size() - sent_; }
   /// Rises with every byte that the system took: a peer that reads nothing makes it stand still.
@@ -71,7 +73,6 @@ class FramedSocket : public std::enable_shared_from_this<FramedSocket> {
   void digest();
   bool parse();
   void make_room();
-  void flush();
   void wait_writable();
   void fail(const char* reason);
 

@@ -174,6 +174,7 @@ constexpr const char* kUsage =
     "  kvd\n"
     "  kvd --id 1 --data-dir d1 --http 127.0.0.1:8001 --peer 127.0.0.1:9001 \\\n"
     "      --cluster 1=127.0.0.1:9001,2=127.0.0.1:9002,3=127.0.0.1:9003\n"
+    "  kvd --client 127.0.0.1:7001    # the native door beside HTTP\n"
     "  kvd --id 4 --data-dir d4 --http 127.0.0.1:8004 --peer 127.0.0.1:9004 \\\n"
     "      --cluster 1=127.0.0.1:9001    # joins: kvctl member add 4=127.0.0.1:9004\n\n"
     "Each flag is also a key of the file of --config and a variable CAIRN_...; a flag beats a\n"

@@ -218,6 +218,53 @@ std::vector<Setting> http_settings() {
   };
 }
 
+std::vector<Setting> client_settings() {
+  return {
+      {.name = "client-connections-max",
+       .kind = Kind::kNumber,
+       .argument = "N",
+       .fallback = "1000",
+       .help = "connections of the native door",
+       .min = 1,
+       .max = 1'000'000},
+      {.name = "client-in-flight-max",
+       .kind = Kind::kNumber,
+       .argument = "N",
+       .fallback = "4096",
+       .help = "requests under way on one of them",
+       .min = 1,
+       .max = 65'536},
+      {.name = "client-frame-bytes-max",
+       .kind = Kind::kBytes,
+       .argument = "SIZE",
+       .fallback = "9MiB",
+       .help = "largest request of the native door",
+       .min = 64 << 10,
+       .max = 24 * kMiB},
+      {.name = "client-bytes-max",
+       .kind = Kind::kBytes,
+       .argument = "SIZE",
+       .fallback = "128MiB",
+       .help = "requests under way and answers not taken on the native door, in all",
+       .min = kMiB,
+       .max = 1ull << 40},
+      {.name = "client-hello-timeout",
+       .kind = Kind::kDuration,
+       .argument = "TIME",
+       .fallback = "5s",
+       .help = "for the hello of a connection of the native door",
+       .min = 10,
+       .max = 600'000},
+      {.name = "client-idle-timeout",
+       .kind = Kind::kDuration,
+       .argument = "TIME",
+       .fallback = "5m",
+       .help = "how long such a connection may have nothing under way",
+       .min = 10,
+       .max = 86'400'000},
+  };
+}
+
 std::optional<std::uint64_t> memory_limit_of_cgroup() {
   std::ifstream file("/sys/fs/cgroup/memory.max");
   std::string word;
@@ -236,7 +283,8 @@ std::uint64_t default_memory() {
 
 std::vector<Setting> kvd_settings() {
   std::vector<Setting> table = identity_settings();
-  for (auto& part : {consensus_settings(), request_settings(), http_settings()}) {
+  for (auto& part :
+       {consensus_settings(), request_settings(), http_settings(), client_settings()}) {
     table.insert(table.end(), part.begin(), part.end());
   }
   table.push_back({.name = "config",
@@ -286,6 +334,14 @@ std::optional<std::string> read_kvd_options(const Settings& settings, KvdOptions
   store.batch_operations_max = settings.number("batch-operations-max");
   store.idempotency_window = settings.duration("idempotency-window");
   store.idempotency_keys_max = static_cast<std::uint32_t>(settings.number("idempotency-keys-max"));
+
+  kv::ClientDoorLimits& client = store.client_limits;
+  client.connections_max = settings.number("client-connections-max");
+  client.in_flight_max = settings.number("client-in-flight-max");
+  client.frame_bytes_max = settings.number("client-frame-bytes-max");
+  client.bytes_max = settings.number("client-bytes-max");
+  client.hello_timeout = settings.duration("client-hello-timeout");
+  client.idle_timeout = settings.duration("client-idle-timeout");
 
   http::ServerOptions& door = options.http;
   door.listen = settings.text("http");

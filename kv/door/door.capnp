@@ -1,6 +1,6 @@
-# What clients and nodes say to each other on the native door (kv/door/README.md). The root struct of
-# a frame's payload follows from the frame's type (net/frame.h); cluster, node and client stand in
-# the frame's header alone.
+# What clients and nodes say to each other on the native door (kv/door/README.md). The root
+# struct of a frame's payload follows from the frame's type (net/frame.h); cluster, node and client
+# stand in the frame's header alone.
 #
 # Fields may be added at the end of a struct; an arm or an enumerator only with a higher protocol
 # version, since a reader refuses what it does not know. Nothing is ever renumbered.

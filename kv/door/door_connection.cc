@@ -173,6 +173,11 @@ void DoorConnection::goodbye(Reason reason, std::uint32_t retry_after_ms) {
   socket_->close_when_sent();
 }
 
+void DoorConnection::finish() {
+  goodbye(Reason::kStopping);
+  socket_->flush();
+}
+
 void DoorConnection::recharge() {
   const std::size_t now = bytes_in_flight_ + socket_->unsent();
   server_->charge(charged_, now);

@@ -30,6 +30,8 @@ class DoorConnection final : public net::FramedSocket::Owner,
   void say_map(const ClusterMap& map);
   /// Says why, and closes when that is sent.
   void goodbye(Reason reason, std::uint32_t retry_after_ms = 0);
+  /// The loop ends: kStopping is said at once.
+  void finish();
   /// Looks at its deadlines.
   void tick(Micros now);
   /// Closes at once, without a word to the server.

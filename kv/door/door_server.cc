@@ -37,13 +37,21 @@ Result<void> DoorServer::listen() {
   return Error(Errc::kIo, "client address " + options_.client + ": " + opened.error().message());
 }
 
+/// A copy: they may go while they are visited.
+std::vector<std::shared_ptr<DoorConnection>> DoorServer::all_connections() const {
+  std::vector<std::shared_ptr<DoorConnection>> all;
+  all.reserve(connections_.size());
+  for (const auto& [number, connection] : connections_) all.push_back(connection);
+  return all;
+}
+
 void DoorServer::stop_accepting() {
   if (listener_) listener_->stop();
 }
 
 void DoorServer::finish() {
   stop_accepting();
-  for (const auto& [number, connection] : connections_) connection->goodbye(Reason::kStopping);
+  for (const auto& connection : all_connections()) connection->finish();
 }
 
 // --- connections -------------------------------------------------------------------------------
@@ -78,13 +86,10 @@ void DoorServer::schedule_tick() {
 void DoorServer::tick() {
   tick_due_ = false;
   const microseconds moment = now();
-  std::vector<std::shared_ptr<DoorConnection>> all;
-  all.reserve(connections_.size());
-  for (const auto& [number, connection] : connections_) all.push_back(connection);
   ClusterMap fresh = seams_.node().cluster_map();
   const bool news = fresh != map_;
   map_ = std::move(fresh);
-  for (const auto& connection : all) {
+  for (const auto& connection : all_connections()) {
     if (news) connection->say_map(map_);
     connection->tick(moment);
   }

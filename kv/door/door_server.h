@@ -75,6 +75,7 @@ class DoorServer {
     std::uint32_t place, generation;
   };
 
+  [[nodiscard]] std::vector<std::shared_ptr<DoorConnection>> all_connections() const;
   void accepted(boost::asio::ip::tcp::socket socket);
   void schedule_tick();
   void tick();

@@ -9,6 +9,7 @@
 
 #include "kv/backup/backup_format.h"
 #include "kv/command/command.h"
+#include "kv/door/messages.h"
 #include "kv/engine/bytes.h"
 #include "kv/sim/world.h"
 #include "net/frame.h"
@@ -125,6 +126,46 @@ void frame_seeds(const fs::path& corpus) {
   }
 }
 
+template <class Message>
+void door_seed(const fs::path& corpus, const char* name, char kind, const Message& message) {
+  std::string frame;
+  kv::door::encode(message, {1, 2, 3}, frame);
+  write(corpus / "door" / name, std::string{kind, '\0'} + frame.substr(net::kFrameHeaderBytes));
+  if (kind == 0) write(corpus / "door" / "frame", std::string{kind, '\1'} + frame);
+}
+
+void door_seeds(const fs::path& corpus) {
+  using namespace kv::door;
+  kv::ClusterMap map;
+  map.epoch = 3;
+  map.doors = {{1, "127.0.0.1:7001"}, {2, "127.0.0.1:7002"}};
+  map.partitions = {{1, 5, {1, 2}}, {0, 0, {}}};
+  kv::Command write;
+  write.operations = {{kv::Operation::Kind::kPut, "key", "value"},
+                      {kv::Operation::Kind::kRemove, "other", {}}};
+  write.idempotency_key = "once";
+  write.session = {5, 6, 4};
+  kv::ScanOptions scan;
+  scan.prefix = "p";
+  scan.cursor = "c";
+  kv::ScanResult page;
+  page.items = {{"k", "v", 1, 2, 3}, {"l", "", 4, 5, 6}};
+  page.next = "cursor";
+  door_seed(corpus, "client_hello", 0, ClientHello{});
+  door_seed(corpus, "server_hello", 1, ServerHello{1, 1 << 20, 64, 1 << 20, 5'000, map});
+  door_seed(corpus, "write", 2, Request{1, 2, write});
+  door_seed(corpus, "get", 2, Request{1, 2, Get{"key", 3, kv::Consistency::kEventual}});
+  door_seed(corpus, "scan", 2, Request{1, 2, scan});
+  door_seed(corpus, "open_session", 2, Request{1, 2, OpenSession{3, 4}});
+  door_seed(corpus, "failure", 3,
+            Reply{1, Failure{kv::Error(kv::Errc::kNoLeader, "why"), {}, {}, 2}});
+  door_seed(corpus, "written", 3, Reply{1, Written{1, 2, 3, true, false, page.items[0]}});
+  door_seed(corpus, "item", 3, Reply{1, kv::ReadResult{page.items[0], 9}});
+  door_seed(corpus, "page", 3, Reply{1, page});
+  door_seed(corpus, "map", 4, map);
+  door_seed(corpus, "goodbye", 5, Goodbye{Reason::kBusy, 1000});
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -146,5 +187,6 @@ int main(int argc, char** argv) {
   }
   command_seeds(corpus);
   frame_seeds(corpus);
+  door_seeds(corpus);
   return 0;
 }

@@ -275,7 +275,8 @@ inline bool same(const Gossip& a, const Gossip& b) {
   const auto same_lead = [](const Gossip::Lead& x, const Gossip::Lead& y) {
     return x.group == y.group && x.term == y.term;
   };
-  return a.http == b.http && a.client == b.client && a.record_epoch == b.record_epoch && a.founding == b.founding &&
+  return a.http == b.http && a.client == b.client && a.record_epoch == b.record_epoch &&
+         a.founding == b.founding &&
          std::equal(a.leads.begin(), a.leads.end(), b.leads.begin(), b.leads.end(), same_lead);
 }
 inline bool same(const SnapshotChunk& a, const SnapshotChunk& b) {

@@ -43,6 +43,13 @@ TEST_F(KvdOptionsTest, Nothing_OneNodeWithTheContractsDefaults) {
   EXPECT_EQ(store.idempotency_window, defaults.idempotency_window);
   EXPECT_EQ(store.idempotency_keys_max, defaults.idempotency_keys_max);
   EXPECT_FALSE(store.insecure);
+  EXPECT_EQ(store.client, "");
+  EXPECT_EQ(store.client_limits.connections_max, defaults.client_limits.connections_max);
+  EXPECT_EQ(store.client_limits.in_flight_max, defaults.client_limits.in_flight_max);
+  EXPECT_EQ(store.client_limits.frame_bytes_max, defaults.client_limits.frame_bytes_max);
+  EXPECT_EQ(store.client_limits.bytes_max, defaults.client_limits.bytes_max);
+  EXPECT_EQ(store.client_limits.hello_timeout, defaults.client_limits.hello_timeout);
+  EXPECT_EQ(store.client_limits.idle_timeout, defaults.client_limits.idle_timeout);
   const http::ServerOptions door;
   EXPECT_EQ(options_.http.head_timeout, door.head_timeout);
   EXPECT_EQ(options_.http.request_timeout, door.request_timeout);

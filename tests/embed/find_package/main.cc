@@ -1,5 +1,6 @@
 // A program that found Cairn installed: a store of one node, a batch, a scan, and three members in
-// this process for its own tests.
+// this process for its own tests, and a client that reaches them over the network.
+#include <cairn/kv/client.h>
 #include <cairn/kv/store.h>
 #include <cairn/kv/test_cluster.h>
 
@@ -51,6 +52,19 @@ void three_members() {
   }
 }
 
+void from_afar() {
+  auto three = cairn::kv::TestCluster::start(3).value();
+  auto client = cairn::kv::Client::connect(three.client_endpoints()).value();
+  client.put("key", "from afar").value();
+  require(client.get("key").value()->value == "from afar", "a client reads what it wrote");
+  three.stop(1);
+  client.put("key", "still there").value();
+  require(client.get("key").value()->value == "still there", "a client outlives a node");
+  cairn::kv::ReadOptions eventual;
+  eventual.consistency = cairn::kv::Consistency::kEventual;
+  require(client.get("key", eventual).has_value(), "replicas answer eventual reads");
+}
+
 }  // namespace
 
 int main() {
@@ -62,5 +76,6 @@ int main() {
   reopened(directory.string());
   std::filesystem::remove_all(directory);
   three_members();
+  from_afar();
   std::puts("ok");
 }

@@ -68,10 +68,22 @@ TEST(Options_Validate, Members_AreDistinctAndDialable) {
   EXPECT_EQ(refused(member(), [](Options& o) { o.cluster[1].peer = "nowhere"; }), "cluster");
 }
 
+TEST(Options_Validate, Client_BeyondLoopback_AsksForInsecure) {
+  EXPECT_EQ(refused(alone(), [](Options& o) { o.client = "127.0.0.1:7001"; }), "");
+  EXPECT_EQ(refused(alone(), [](Options& o) { o.client = "10.0.0.1:7001"; }), "insecure");
+  EXPECT_EQ(refused(alone(),
+                    [](Options& o) {
+                      o.client = "10.0.0.1:7001";
+                      o.insecure = true;
+                    }),
+            "");
+}
+
 TEST(Options_Validate, Addresses_AreHostAndPort) {
   for (const char* bad : {":1", "a:", "a:0", "a:65536", "a:1x", "a b:1", "::1:9001", "[]:1",
                           "[::1]", "a/b:1", "a:-1", "a:000001"}) {
     EXPECT_EQ(refused(alone(), [&](Options& o) { o.http = bad; }), "http") << bad;
+    EXPECT_EQ(refused(alone(), [&](Options& o) { o.client = bad; }), "client") << bad;
   }
   for (const char* good : {"localhost:8001", "a.example:1", "[::1]:65535", "10.0.0.1:80"}) {
     EXPECT_EQ(refused(alone(), [&](Options& o) { o.http = good; }), "") << good;
