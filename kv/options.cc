@@ -180,6 +180,7 @@ std::optional<Error> wrong_sizes(const Options& o) {
       {"log_bytes_kept", o.log_bytes_kept, kMiB, kGiB, "from 1 MiB to 1 GiB"},
       {"segment_bytes", o.segment_bytes, 64 * kKiB, kGiB, "from 64 KiB to 1 GiB"},
       {"memory_bytes", o.memory_bytes, 32 * kMiB, kKiB * kGiB, "from 32 MiB to 1 TiB"},
+      {"scrub_bytes_per_second", o.scrub_bytes_per_second, 0, kGiB, "at most 1 GiB"},
       {"key_bytes_max", o.key_bytes_max, 1, 4096, "from 1 B to 4 KiB"},
       {"value_bytes_max", o.value_bytes_max, 0, 8 * kMiB, "at most 8 MiB"},
       {"batch_bytes_max", o.batch_bytes_max, 1, 8 * kMiB, "from 1 B to 8 MiB"},

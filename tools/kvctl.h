@@ -45,6 +45,7 @@ struct Verb {
 [[nodiscard]] Verb backup_verb();
 [[nodiscard]] Verb restore_verb();
 [[nodiscard]] Verb verify_verb();
+[[nodiscard]] Verb recover_verb();
 [[nodiscard]] Verb wal_verb();
 [[nodiscard]] Verb member_verb();
 [[nodiscard]] Verb leader_verb();

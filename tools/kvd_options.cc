@@ -112,6 +112,13 @@ std::vector<Setting> consensus_settings() {
        .help = "size of a file of the write-ahead log",
        .min = 64 << 10,
        .max = 1024 * kMiB},
+      {.name = "scrub-rate",
+       .kind = Kind::kBytes,
+       .argument = "SIZE",
+       .fallback = "4MiB",
+       .help = "bytes a second that are read again to find rot; 0: none",
+       .min = 0,
+       .max = 1024 * kMiB},
       {.name = "memory",
        .kind = Kind::kBytes,
        .argument = "SIZE",
@@ -272,6 +279,7 @@ std::optional<std::string> read_kvd_options(const Settings& settings, KvdOptions
   store.log_bytes_kept = settings.number("log-bytes-kept");
   store.segment_bytes = settings.number("segment-bytes");
   store.memory_bytes = settings.number("memory");
+  store.scrub_bytes_per_second = settings.number("scrub-rate");
   store.timeout = settings.duration("timeout");
   store.value_bytes_max = settings.number("value-bytes-max");
   store.batch_bytes_max = settings.number("batch-bytes-max");

@@ -32,13 +32,18 @@ Result<LogEntry> read_entry(const ReadItem& item, std::string* buffer) {
 
 }  // namespace
 
-Result<std::vector<LogEntry>> read_entries(const std::vector<ReadItem>& items) {
+Result<std::vector<LogEntry>> read_entries(const std::vector<ReadItem>& items, std::string* where) {
   std::vector<LogEntry> entries;
   entries.reserve(items.size());
   std::string buffer;
   for (const ReadItem& item : items) {
     auto entry = read_entry(item, &buffer);
-    if (!entry) return entry.error();
+    if (!entry) {
+      if (where != nullptr && entry.error() == WalError::kCorrupt)
+        *where = item.segment->path + " at " + std::to_string(item.offset) +
+                 ": not the entry that was written there";
+      return entry.error();
+    }
     entries.push_back(std::move(*entry));
   }
   return entries;

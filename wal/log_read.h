@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "wal/segment.h"
@@ -18,7 +19,8 @@ struct ReadItem {
   std::uint64_t term = 0;
 };
 
-/// kCorrupt when a record is not what the log wrote there.
-[[nodiscard]] Result<std::vector<LogEntry>> read_entries(const std::vector<ReadItem>& items);
+/// kCorrupt when a record is not what the log wrote there: `*where` then says file and offset.
+[[nodiscard]] Result<std::vector<LogEntry>> read_entries(const std::vector<ReadItem>& items,
+                                                         std::string* where = nullptr);
 
 }  // namespace cairn::wal

@@ -135,6 +135,8 @@ class Wal {
   [[nodiscard]] virtual WalMetrics metrics() const = 0;
   /// Log bytes of `group` between trim point and end, for the host's retention rule.
   [[nodiscard]] virtual std::uint64_t live_bytes(GroupId group) const = 0;
+  /// File, offset and what: of the last read() that ended with kCorrupt.
+  [[nodiscard]] virtual const std::string& damage() const = 0;
 };
 
 enum class WalError {

@@ -49,6 +49,7 @@ class WalImpl final : public Wal {
   bool overloaded() const override { return pending_bytes_ > options_.pending_bytes_max; }
   WalMetrics metrics() const override;
   std::uint64_t live_bytes(GroupId group) const override;
+  const std::string& damage() const override { return damage_; }
 
  private:
   using Weak = std::weak_ptr<WalImpl*>;
@@ -145,6 +146,7 @@ class WalImpl final : public Wal {
   CopyJob copy_;
   bool preparing_spare_ = false;
   WalMetrics counters_;
+  std::string damage_;  // the last place where a read found what it must not
 
   std::shared_ptr<WalImpl*> alive_;
 };

@@ -69,11 +69,13 @@ void WalImpl::start_read(std::vector<ReadItem> items, ReadDone done) {
   auto shared = std::make_shared<std::vector<ReadItem>>(std::move(items));
   disk_.post([store = store_, shared, number, home = &home_, alive = Weak(alive_)] {
     if (store->abandoned()) return;
-    auto entries =
-        std::make_shared<Result<std::vector<LogEntry>>>(read_entries(std::exchange(*shared, {})));
-    home->post([alive, entries, number] {
+    auto where = std::make_shared<std::string>();
+    auto entries = std::make_shared<Result<std::vector<LogEntry>>>(
+        read_entries(std::exchange(*shared, {}), where.get()));
+    home->post([alive, entries, where, number] {
       WalImpl* const self = living(alive);
       if (self == nullptr) return;
+      if (!where->empty()) self->damage_ = std::move(*where);
       const auto node = self->reads_.extract(number);
       node.mapped()(std::move(*entries));
     });

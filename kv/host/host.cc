@@ -76,7 +76,8 @@ Host::Host(Options options)
       log_(thread_name("log"), [this](std::exception_ptr e) { broken(std::move(e)); }),
       background_(thread_name("ldb"), [this](std::exception_ptr e) { broken(std::move(e)); }),
       apply_(thread_name("apply"), [this](std::exception_ptr e) { broken(std::move(e)); }),
-      read_(thread_name("read"), [this](std::exception_ptr e) { broken(std::move(e)); }) {
+      read_(thread_name("read"), [this](std::exception_ptr e) { broken(std::move(e)); }),
+      scrub_(thread_name("scrub"), [this](std::exception_ptr e) { broken(std::move(e)); }) {
   options_.on_failure = once(std::move(options_.on_failure));
 }
 
@@ -145,6 +146,7 @@ NodeSeams Host::seams() {
   seams.log = &log_;
   seams.apply = &apply_;
   seams.read = &read_;
+  seams.scrub = &scrub_;
   seams.background = &background_;
   seams.disk_space = [directory = options_.data_dir] { return disk_space(directory); };
   seams.random = system_random;
@@ -262,8 +264,10 @@ void Host::reopen() {
     node_->stop([this] {
       revoke_views(false);
       // Whatever the node had under way elsewhere has ended when this comes back.
-      read_.post([this] {
-        apply_.post([this] { log_.post([this] { loop_.post([this] { open_anew(); }); }); });
+      scrub_.post([this] {
+        read_.post([this] {
+          apply_.post([this] { log_.post([this] { loop_.post([this] { open_anew(); }); }); });
+        });
       });
     });
   });
@@ -300,6 +304,7 @@ void Host::tear_down() {
   loop_.stop();
   revoke_views(true);
   read_.stop(wal::ThreadExecutor::Queued::kDrop);
+  scrub_.stop(wal::ThreadExecutor::Queued::kDrop);
   apply_.stop(wal::ThreadExecutor::Queued::kDrop);
   log_.stop(wal::ThreadExecutor::Queued::kDrop);
   node_.reset();

@@ -95,6 +95,7 @@ class Host : public std::enable_shared_from_this<Host> {
   wal::ThreadExecutor background_;
   wal::ThreadExecutor apply_;
   wal::ThreadExecutor read_;
+  wal::ThreadExecutor scrub_;
   std::unique_ptr<net::AsioTransport> transport_;
   std::unique_ptr<door::DoorServer> door_;  // null without Options::client
   std::shared_ptr<Node> node_;

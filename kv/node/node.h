@@ -48,6 +48,7 @@ struct NodeSeams {
   wal::Executor* log = nullptr;         // WAL writes and reads, identity files
   wal::Executor* apply = nullptr;       // the engine's writer
   wal::Executor* read = nullptr;        // scans and snapshot streams
+  wal::Executor* scrub = nullptr;       // looks for rot; null: on `read`
   wal::Executor* background = nullptr;  // LevelDB's compactions; null: inline on `apply`
   /// Of the data directory's file system; called on `log`. Empty: the disk is never full before a
   /// write says so.

@@ -82,7 +82,7 @@ bool NodeImpl::log_has_all() const {
 
 /// Found while it runs. From here on this replica promises and serves nothing; leadership goes away
 /// first.
-void NodeImpl::damaged(const std::string& what) {
+void NodeImpl::damaged(const std::string& what, bool names_file) {
   if (leaving_for_good_ || fenced_ || failed_ || state_ != State::kServing) return;
   if (!others_suffice()) {
     fence("its data are damaged: " + what + kRemedy, Errc::kCorrupt);
@@ -93,9 +93,9 @@ void NodeImpl::damaged(const std::string& what) {
   leaving_for_good_ = true;
   const auto why = std::make_shared<FormerLife>(life_that_ends(what));
   change_identity(
-      [files = seams_.files, dir = options_.data_dir, why](Identity&) {
-        if (std::string at = find_damage(*files, dir + "/engine"); !at.empty())
-          why->why += ": " + at;
+      [files = seams_.files, dir = options_.data_dir, why, names_file](Identity&) {
+        const std::string at = names_file ? "" : find_damage(*files, dir + "/engine");
+        if (!at.empty()) why->why += ": " + at;
         return mark_for_setting_aside(*files, dir, *why);
       },
       [this, what](const Result<void>& marked) {
@@ -104,6 +104,36 @@ void NodeImpl::damaged(const std::string& what) {
         else
           report(Error(Errc::kFenced, what));
       });
+}
+
+std::vector<ScrubHost::Stretch> NodeImpl::log_stretches() const {
+  std::vector<Stretch> all;
+  for (const auto& [group, r] : replicas_) {
+    const raft::Index start = r->core().status().start;
+    if (r->applied() > start) all.push_back({group, start + 1, r->applied()});
+  }
+  return all;
+}
+
+void NodeImpl::read_log_again(raft::GroupId group, raft::Index from, raft::Index to,
+                              std::size_t bytes_max, wal::Wal::ReadDone done) {
+  wal_->read(group, from, to, bytes_max,
+             [weak = weak_from_this(), done](wal::Result<std::vector<wal::LogEntry>> entries) {
+               const auto self = weak.lock();
+               if (self && !self->failed_ && !self->fenced_) done(std::move(entries));
+             });
+}
+
+void NodeImpl::on_scrub(std::function<void()> work, std::function<void()> done) {
+  wal::Executor& where = seams_.scrub != nullptr ? *seams_.scrub : *seams_.read;
+  where.post([weak = weak_from_this(), home = seams_.home, work = std::move(work),
+              done = std::move(done)] {
+    work();
+    home->post([weak, done] {
+      const auto self = weak.lock();
+      if (self && !self->failed_ && !self->fenced_ && self->state_ == State::kServing) done();
+    });
+  });
 }
 
 bool NodeImpl::engine_damaged() {

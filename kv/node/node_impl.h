@@ -36,6 +36,7 @@
 #include "kv/node/replica.h"
 #include "kv/node/revision_clock.h"
 #include "kv/node/routes.h"
+#include "kv/node/scrubber.h"
 #include "kv/node/snapshot_streams.h"
 #include "kv/placement/cluster_change.h"
 #include "net/peer_set.h"
@@ -49,6 +50,7 @@ class NodeImpl final : public Node,
                        private ReadHost,
                        private SnapshotHost,
                        private BackupHost,
+                       private ScrubHost,
                        private net::PeerEvents,
                        public std::enable_shared_from_this<NodeImpl> {
  public:
@@ -230,7 +232,8 @@ class NodeImpl final : public Node,
   [[nodiscard]] Error damaged_at_start(const Error& found);
   [[nodiscard]] Result<void> rebuild_engine(const std::string& why);
   [[nodiscard]] bool log_has_all() const;
-  void damaged(const std::string& what);
+  /// `what` names the file, or the database is looked through for it.
+  void damaged(const std::string& what, bool names_file = false);
   /// True: it is, and what is to be done about it has begun.
   bool engine_damaged();
 
@@ -293,6 +296,14 @@ class NodeImpl final : public Node,
   void flush_engine(std::function<void(bool)> done) override;
   void reset_log(raft::GroupId group, const raft::SnapshotMeta& meta,
                  std::function<void()> done) override;
+
+  std::vector<Stretch> log_stretches() const override;
+  void read_log_again(raft::GroupId group, raft::Index from, raft::Index to, std::size_t bytes_max,
+                      wal::Wal::ReadDone done) override;
+  void on_scrub(std::function<void()> work, std::function<void()> done) override;
+  void scrub_found(const std::string& what) override {
+    damaged(what.empty() ? wal_->damage() : what, true);
+  }
 
   BackupHeader backup_header() override;
   void await_newest(raft::GroupId group, Micros deadline,
@@ -410,6 +421,7 @@ class NodeImpl final : public Node,
   SnapshotOutbox outbox_;
   SnapshotInbox inbox_;
   Backups backups_;
+  Scrubber scrubber_;
 
   std::map<raft::GroupId, std::unique_ptr<Replica>> replicas_;
   std::vector<Replica*> by_group_;  // index = group id, null where none is here

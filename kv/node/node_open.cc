@@ -40,7 +40,9 @@ NodeImpl::NodeImpl(const NodeSeams& seams, Options options)
       reads_(*this),
       outbox_(*this),
       inbox_(*this),
-      backups_(*this) {}
+      backups_(*this),
+      scrubber_(*this, *seams_.files, options_.data_dir + "/engine",
+                options_.scrub_bytes_per_second) {}
 
 NodeImpl::~NodeImpl() {
   if (peers_) peers_->stop();

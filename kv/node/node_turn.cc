@@ -242,8 +242,7 @@ void NodeImpl::read_log(Replica& replica, const raft::LogRead& read) {
                    entries.push_back({e.index, e.term, static_cast<raft::EntryKind>(e.kind),
                                       std::make_shared<const std::string>(std::move(e.data))});
                } else if (result.error() == wal::WalError::kCorrupt) {
-                 self->damaged("an entry of its log, group " + std::to_string(group) + " between " +
-                               std::to_string(read.from) + " and " + std::to_string(read.to));
+                 self->damaged(self->wal_->damage(), true);
                  return;
                } else if (result.error() != boost::system::errc::result_out_of_range) {
                  self->fence("the log could not be read: " + result.error().message());
@@ -266,6 +265,7 @@ void NodeImpl::upkeep() {
   watch_refusal();
   forget_departed();
   create_wanted();
+  scrubber_.tick(now());
   if (maintenance_under_way_) return;
   maintenance_under_way_ = true;
   apply_->run<boost::system::result<bool>>(

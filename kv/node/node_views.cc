@@ -323,6 +323,10 @@ std::vector<Sample> NodeImpl::metrics() const {
   add_round_metrics(rounds_, self_, out);
   if (wal_) add_log_metrics(wal_->metrics(), self_, out);
   if (engine_) add_engine_metrics(engine_->metrics(), out);
+  const ScrubCounters& scrub = scrubber_.counters();
+  out.counter("cairn_scrub_bytes_total", "bytes read again to find rot", scrub.bytes);
+  out.counter("cairn_scrub_passes_total", "passes through log and tables", scrub.passes);
+  out.counter("cairn_scrub_finds_total", "damaged places that were found so", scrub.finds);
   out.gauge("cairn_quarantines", "folders of damaged or outdated data that were set aside",
             double(quarantined_));
   if (peers_) add_peer_metrics(peers_->metrics(), out);

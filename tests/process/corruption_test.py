@@ -119,6 +119,31 @@ class Corruption(unittest.TestCase):
             cluster.wait_ready()
             self.assertEqual(len(read_all(node)), FILL)
 
+    def test_Alone_DamagedTables_AreMadeAgainFromAWholeLog(self):
+        with Cluster(size=1) as cluster:
+            node = cluster.nodes[0]
+            self.fill(node, "k")
+            self.assertEqual(node.stop(), 0)
+            damage_tables(node)
+            node.start()
+            cluster.wait_ready()
+            self.assertEqual(len(read_all(node)), FILL)
+            self.assertEqual(node.metric("cairn_quarantines"), 1)
+
+    def test_Alone_DamagedTables_AndALogThatWasCut_Refuses(self):
+        flags = ["--log-entries-kept", "100", "--log-bytes-kept", "1MiB", "--segment-bytes", "64KiB"]
+        with Cluster(size=1, flags=flags) as cluster:
+            node = cluster.nodes[0]
+            for _ in range(3):
+                for i in range(FILL):
+                    self.assertEqual(node.put(f"k{i}", b"v" * 1000).status, 200)
+            wait_until(lambda: node.metric("cairn_engine_flushes_total") > 0, 10, "a flush")
+            for i in range(FILL):
+                self.assertEqual(node.put(f"k{i}", b"v" * 1000).status, 200)
+            self.assertEqual(node.stop(), 0)
+            damage_tables(node)
+            self.refuses(node, ".ldb at ", "backup")
+
     def test_AllThreeDamaged_NobodyServes_AndNothingIsFoundedAnew(self):
         with Cluster() as cluster:
             self.fill(cluster.nodes[0], "k")

@@ -32,6 +32,7 @@ TEST_F(KvdOptionsTest, Nothing_OneNodeWithTheContractsDefaults) {
   EXPECT_EQ(store.heartbeat, defaults.heartbeat);
   EXPECT_EQ(store.election_timeout, defaults.election_timeout);
   EXPECT_EQ(store.lease_drift_ppm, defaults.lease_drift_ppm);
+  EXPECT_EQ(store.scrub_bytes_per_second, defaults.scrub_bytes_per_second);
   EXPECT_EQ(store.log_entries_kept, defaults.log_entries_kept);
   EXPECT_EQ(store.log_bytes_kept, defaults.log_bytes_kept);
   EXPECT_EQ(store.segment_bytes, defaults.segment_bytes);

@@ -39,13 +39,16 @@ void add_target(std::vector<Setting>& all) {
                  .kind = Setting::Kind::kList,
                  .argument = "URL,...",
                  .fallback = "http://127.0.0.1:8001",
-                 .help = "nodes, or embedded:DIR for a store in this process; also "
-                         "CAIRN_ENDPOINTS"});
+                 .help = "nodes, by HTTP or (cairn://HOST:PORT,...) by their native door, or "
+                         "embedded:DIR for a store in this process; also CAIRN_ENDPOINTS"});
   all.push_back(number("cluster", "",
                        "instead: start N nodes (kvd beside this program) for this run, on free "
                        "ports and in a temporary directory",
                        7));
   all.push_back(text("node-flags", "FLAGS", "", "further flags of the nodes of --cluster"));
+  all.push_back(flag("sessions",
+                     "over the native door: writes whose answer is lost are sent again, and take "
+                     "effect once"));
   all.push_back(text("target", "KIND", "cairn", "what answers: cairn, or etcd's v3 JSON gateway"));
 }
 

@@ -14,6 +14,18 @@ std::string bad_choice(const Settings& settings, const char* name, const std::st
   return settings.where(name) + ": \"" + settings.text(name) + "\" is not " + choices;
 }
 
+constexpr std::string_view kNative = "cairn://";
+
+Wrong read_native(const Settings& settings, Options& options) {
+  for (const std::string& part : settings.list("endpoints")) {
+    if (!part.starts_with(kNative) || part.size() == kNative.size())
+      return settings.where("endpoints") + ": \"" + part +
+             "\" is no endpoint, such as cairn://127.0.0.1:7001";
+    options.native.push_back(part.substr(kNative.size()));
+  }
+  return std::nullopt;
+}
+
 Wrong read_target(const Settings& settings, Options& options) {
   const std::string& endpoints = settings.text("endpoints");
   constexpr std::string_view kEmbedded = "embedded:";
@@ -23,9 +35,13 @@ Wrong read_target(const Settings& settings, Options& options) {
   } else if (endpoints.starts_with(kEmbedded)) {
     options.embedded = endpoints.substr(kEmbedded.size());
     if (options.embedded.empty()) return "embedded: needs a directory, as in embedded:bench-data";
+  } else if (endpoints.starts_with(kNative)) {
+    if (auto wrong = read_native(settings, options)) return wrong;
   } else if (auto error = parse_endpoints(endpoints, options.endpoints)) {
     return settings.where("endpoints") + ": " + *error;
   }
+  options.sessions = settings.on("sessions");
+  if (options.sessions && options.native.empty()) return "--sessions needs cairn:// endpoints";
   const std::string& target = settings.text("target");
   if (target != "cairn" && target != "etcd") return bad_choice(settings, "target", "cairn or etcd");
   options.etcd = target == "etcd";

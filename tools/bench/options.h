@@ -18,6 +18,8 @@ enum class Output { kTable, kJson, kCsv };
 
 struct Options {
   std::vector<Endpoint> endpoints;  // over HTTP
+  std::vector<std::string> native;  // or native doors, "host:port"
+  bool sessions = false;            // there: writes that may be sent again
   std::string embedded;             // or a store in this directory
   std::size_t nodes = 0;            // or processes of kvd, started here
   std::vector<std::string> node_flags;

@@ -6,6 +6,7 @@
 
 #include "tools/bench/call_driver.h"
 #include "tools/bench/http_driver.h"
+#include "tools/bench/native_target.h"
 #include "tools/bench/progress.h"
 #include "tools/bench/store_target.h"
 #include "tools/bench/text.h"
@@ -91,6 +92,18 @@ std::optional<Trouble> Session::open() {
 }
 
 std::unique_ptr<Driver> Session::make_driver() {
+  if (!options_.native.empty()) {
+    kv::ClientOptions client;
+    client.timeout = options_.timeout;
+    client.sessions = options_.sessions;
+    client.calls_max = 10'000'000;  // kvbench bounds them itself
+    const std::size_t threads =
+        std::min(options_.concurrency.threads, options_.concurrency.clients);
+    return std::make_unique<CallDriver>(
+        options_.work,
+        std::make_unique<NativeTarget>(options_.work, options_.native, threads, client),
+        options_.concurrency, audit_.get());
+  }
   if (!over_http()) {
     return std::make_unique<CallDriver>(
         options_.work, std::make_unique<StoreTarget>(options_.work, options_.embedded),
@@ -109,10 +122,11 @@ void Session::describe() {
   report_.open_loop = options_.phase.rate > 0 || options_.ramp;
   report_.pipeline = options_.concurrency.pipeline;
   report_.threads = options_.concurrency.threads;
-  report_.target = options_.etcd ? "etcd"
-                   : cluster_    ? "a cluster of " + std::to_string(options_.nodes)
-                   : over_http() ? "HTTP"
-                                 : "an embedded store";
+  report_.target = options_.etcd              ? "etcd"
+                   : cluster_                 ? "a cluster of " + std::to_string(options_.nodes)
+                   : over_http()              ? "HTTP"
+                   : !options_.native.empty() ? "native"
+                                              : "an embedded store";
   report_.consistency = name_of(work.consistency);
   report_.distribution = name_of(work.distribution);
   report_.keys = work.keys;
@@ -173,7 +187,7 @@ std::optional<Trouble> Session::run_once(const Phase& phase, const std::string& 
   const double span = std::chrono::duration<double>(end - begin).count();
   use.cpu = (own_cpu_seconds() - cpu) / std::max(span, 1e-9);
   use.share = use.cpu / static_cast<double>(options_.concurrency.threads);
-  use.in_process = !over_http();
+  use.in_process = !options_.embedded.empty();
   use.cores = report_.environment.cores;
   use.same_machine = on_loopback(options_.endpoints);
   run.client_share = use.share;

@@ -19,8 +19,6 @@ class StoreTarget final : public CallTarget {
   void call(std::size_t door, const Operation& operation, Done done) override;
 
  private:
-  void scan(const Operation& operation, std::string key, Done done);
-
   const Work& work_;
   const std::string directory_;
   const ValuePool values_;

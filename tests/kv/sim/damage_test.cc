@@ -144,6 +144,54 @@ TEST(SimDamage, TableFoundDamagedWhileItRuns_ComesBackWithoutARestart) {
   }
 }
 
+TEST(SimDamage, RotThatNobodyAsksFor_IsFoundByTheScrub) {
+  for (const char* part : {"wal/wal-", "engine/0"}) {
+    for (const std::uint64_t seed : seeds(4)) {
+      SCOPED_TRACE(part);
+      DamageStory story(seed, 3);
+      ASSERT_TRUE(story.up());
+      story.put_many(1, 0, 60);
+      const NodeId damaged = 1 + seed % 3;
+      ASSERT_TRUE(story.world.stop(damaged));
+      ASSERT_TRUE(story.world.start(damaged));
+      ASSERT_TRUE(story.ready());
+      story.flip(damaged, part);
+      story.world.run_for(seconds{5});
+      story.back_with_all(damaged, 60);
+      EXPECT_NE(story.note(damaged).find(part), std::string::npos) << story.note(damaged);
+      EXPECT_NE(story.note(damaged).find(" at "), std::string::npos) << story.note(damaged);
+    }
+  }
+}
+
+TEST(SimDamage, WithoutAScrub_NobodyLooks) {
+  DamageStory story(3, 3, [](Options& o) { o.scrub_bytes_per_second = 0; });
+  ASSERT_TRUE(story.up());
+  story.put_many(1, 0, 20);
+  ASSERT_TRUE(story.world.stop(2));
+  ASSERT_TRUE(story.world.start(2));
+  ASSERT_TRUE(story.ready());
+  story.flip(2, "engine/0");
+  story.world.run_for(seconds{20});
+  EXPECT_FALSE(story.set_aside(2)) << "else the other story proves nothing";
+}
+
+TEST(SimDamage, Alone_WhatTheScrubFinds_EndsItsService_WithFileAndOffset) {
+  DamageStory story(4, 1);
+  ASSERT_TRUE(story.up());
+  story.put_many(1, 0, 60);
+  ASSERT_TRUE(story.world.stop(1));
+  ASSERT_TRUE(story.world.start(1));
+  ASSERT_TRUE(story.ready());
+  story.world.allow_failure(1);
+  story.flip(1, "engine/0");
+  story.world.run_for(seconds{5});
+  const auto refused = story.finish(story.world.put(1, "k", "v"));
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().detail.find("engine/0"), std::string::npos) << refused.error().detail;
+  EXPECT_FALSE(story.set_aside(1));
+}
+
 TEST(SimDamage, LogThatHoldsEverything_MakesTheDatabaseAgain) {
   for (const std::size_t nodes : {1u, 3u}) {
     DamageStory story(nodes, nodes);

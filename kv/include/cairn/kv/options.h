@@ -89,6 +89,9 @@ struct Options {
   std::uint64_t segment_bytes = 64ull << 20;
   /// Memory for queues, caches and memtables, 32 MiB .. 1 TiB.
   std::uint64_t memory_bytes = 256ull << 20;
+  /// Bytes a second of the log and of the database's tables that are read again to find rot before
+  /// they are needed; at most 1 GiB. 0: none.
+  std::uint64_t scrub_bytes_per_second = 4ull << 20;
   /// Limits of a request: key 1 B .. 4 KiB, value up to 8 MiB, batch up to 8 MiB in all.
   std::size_t key_bytes_max = 4096;
   std::size_t value_bytes_max = 1u << 20;
