@@ -205,6 +205,14 @@ TEST_F(OptionsTest, Workloads_TheirDistributionUnlessGiven) {
   EXPECT_NE(read({"--workload", "ycsb-d", "--key-size", "8"}), "");
 }
 
+TEST_F(OptionsTest, Watch_TheEndpointsUnlessGiven) {
+  ASSERT_EQ(read({"--endpoints", "http://a:1"}), "");
+  EXPECT_EQ(options_.watched().at(0).url(), "http://a:1");
+  ASSERT_EQ(read({"--endpoints", "cairn://a:1", "--watch", "http://a:2,http://b:2"}), "");
+  EXPECT_EQ(options_.watched().size(), 2u);
+  EXPECT_NE(read({"--watch", "cairn://a:1"}), "");
+}
+
 TEST_F(OptionsTest, Ramp_AloneAndWhole) {
   ASSERT_EQ(read({"--ramp", "100:500:100/5s"}), "");
   EXPECT_EQ(options_.ramp->steps(), 5u);

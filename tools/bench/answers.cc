@@ -73,7 +73,7 @@ Head read_head(std::string_view text) {
 AnswerReader::Space AnswerReader::space() {
   if (begin_ == end_) begin_ = end_ = 0;
   if (buffer_.size() - end_ < kPiece / 2) {
-    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+    if (end_ > begin_) std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
     end_ -= begin_;
     begin_ = 0;
     if (buffer_.size() - end_ < kPiece) buffer_.resize(std::max(buffer_.size() * 2, kPiece * 2));
@@ -88,6 +88,7 @@ void AnswerReader::feed(std::size_t size) {
 AnswerReader::Outcome AnswerReader::next(Answer& answer) {
   if (slow_) return next_slowly(answer);
   const std::string_view left(buffer_.data() + begin_, end_ - begin_);
+  if (left.empty()) return Outcome::kNeedMore;
   const auto* blank = static_cast<const char*>(::memmem(left.data(), left.size(), "\r\n\r\n", 4));
   if (blank == nullptr) return left.size() > kHeadMax ? Outcome::kBroken : Outcome::kNeedMore;
   const auto head_size = static_cast<std::size_t>(blank - left.data()) + 4;

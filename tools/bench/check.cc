@@ -1,143 +1,107 @@
 #include "tools/bench/check.h"
 
 #include <algorithm>
-#include <set>
-#include <unordered_set>
+#include <map>
 
-#include "kv/sim/history.h"
 #include "tools/bench/text.h"
 
 namespace cairn::tools::bench {
 namespace {
 
-using Window = std::vector<Event>;
-// Configurations looked at in one window; a window has some tens of operations.
-constexpr std::size_t kBudget = 200'000;
+constexpr std::int64_t kBefore = INT64_MIN;  // all of the run
+constexpr std::int64_t kNever = INT64_MAX;
 
-kv::sim::Operation as_operation(const Event& event) {
-  kv::sim::Operation operation;
-  operation.kind = event.put ? kv::sim::Operation::Kind::kPut : kv::sim::Operation::Kind::kGet;
-  operation.value = event.stamp;
-  operation.invoked = kv::sim::Time(event.asked);  // its unit does not matter to the check
-  operation.returned = kv::sim::Time(event.answered);
-  operation.unknown = event.unknown;
-  return operation;
+/// All operations with one value.
+struct Cluster {
+  std::uint64_t stamp = 0;
+  std::int64_t put_asked = kBefore;     // kBefore: nobody here put it
+  std::int64_t first_end = kNever;      // of an operation
+  std::int64_t last_begin = kBefore;    // likewise
+  std::int64_t first_get_end = kNever;  // of a get
+  bool put = false;
+  bool read = false;
+
+  /// The key must hold the value from first_end to last_begin.
+  [[nodiscard]] bool held() const { return first_end < last_begin; }
+};
+
+std::vector<Cluster> clusters_of(const std::vector<Event>& events) {
+  std::map<std::uint64_t, Cluster> by_stamp;
+  for (const Event& event : events) {
+    Cluster& cluster = by_stamp[event.stamp];
+    cluster.stamp = event.stamp;
+    const std::int64_t end = event.unknown ? kNever : event.answered;
+    cluster.first_end = std::min(cluster.first_end, end);
+    cluster.last_begin = std::max(cluster.last_begin, event.asked);
+    if (event.put) {
+      cluster.put = true;
+      cluster.put_asked = event.asked;
+    } else {
+      cluster.read = true;
+      cluster.first_get_end = std::min(cluster.first_get_end, end);
+    }
+  }
+  std::vector<Cluster> clusters;
+  for (auto& [stamp, cluster] : by_stamp) {
+    if (cluster.first_end == kNever) continue;  // of unknown outcome, and never read
+    if (!cluster.put) cluster.first_end = kBefore;
+    clusters.push_back(cluster);
+  }
+  return clusters;
 }
 
 std::string micros(std::int64_t half_nanoseconds) {
   return fixed(static_cast<double>(half_nanoseconds) / 2e3, 1);
 }
 
-std::string describe(std::uint64_t key, std::uint64_t before, const Window& window) {
+/// The operations that contradict, as people read them.
+std::string describe(const std::vector<Event>& events, const std::vector<std::uint64_t>& stamps) {
   constexpr std::size_t kLinesMax = 40;
-  std::string name;
-  append_key(name, key, key_size_min(key + 1));
-  std::string text = "key " + name + " (number " + std::to_string(key) + ") held " +
-                     std::to_string(before) + ", then, in microseconds:\n";
-  const std::int64_t start = window.front().asked;
-  for (std::size_t i = 0; i < window.size() && i < kLinesMax; ++i) {
-    const Event& e = window[i];
-    text += "  " + micros(e.asked - start) + " .. " +
-            (e.unknown ? std::string("?") : micros(e.answered - start)) +
+  std::vector<Event> some;
+  for (const Event& event : events) {
+    if (std::find(stamps.begin(), stamps.end(), event.stamp) != stamps.end()) {
+      some.push_back(event);
+    }
+  }
+  std::sort(some.begin(), some.end(),
+            [](const Event& a, const Event& b) { return a.asked < b.asked; });
+  std::string text = "key number " + std::to_string(some.front().key) +
+                     ": these contradict (microseconds, values by their stamps):\n";
+  for (std::size_t i = 0; i < some.size() && i < kLinesMax; ++i) {
+    const Event& e = some[i];
+    text += "  " + micros(e.asked - some[0].asked) + " .. " +
+            (e.unknown ? "?" : micros(e.answered - some[0].asked)) +
             (e.put ? "  put " : "  get saw ") + std::to_string(e.stamp) + "\n";
   }
-  if (window.size() > kLinesMax) text += "  ...\n";
+  if (some.size() > kLinesMax) text += "  ...\n";
   return text;
 }
 
-/// One key's history, cut into windows.
-class KeyCheck {
- public:
-  KeyCheck(std::uint64_t key, Window events) : key_(key), events_(std::move(events)) {}
-
-  /// "" if it is linearizable.
-  std::string run() {
-    std::sort(events_.begin(), events_.end(),
-              [](const Event& a, const Event& b) { return a.asked < b.asked; });
-    set_apart_unknown();
-    find_first_value();
-    std::int64_t busy_until = INT64_MIN;  // some operation before is under way until then
-    for (std::size_t i = 0; i < events_.size(); ++i) {
-      const Event& event = events_[i];
-      const bool alone = event.asked > busy_until &&
-                         (i + 1 == events_.size() || events_[i + 1].asked > event.answered);
-      busy_until = std::max(busy_until, event.answered);
-      window_.push_back(event);
-      if (!alone) continue;
-      if (auto why = close_window(); !why.empty()) return why;
-      before_ = event.stamp;
-    }
-    return window_.empty() ? "" : close_window();
+/// The stamps of a contradiction in one key's history; none: it is linearizable.
+std::vector<std::uint64_t> contradiction(const std::vector<Cluster>& clusters) {
+  std::vector<Cluster> held;
+  for (const Cluster& cluster : clusters) {
+    // Read before it was put.
+    if (cluster.put && cluster.first_get_end < cluster.put_asked) return {cluster.stamp};
+    if (cluster.held()) held.push_back(cluster);
   }
-
- private:
-  void set_apart_unknown() {
-    for (const Event& event : events_) {
-      if (event.unknown) unknown_.push_back(event);
-    }
-    std::erase_if(events_, [](const Event& event) { return event.unknown; });
+  std::sort(held.begin(), held.end(),
+            [](const Cluster& a, const Cluster& b) { return a.first_end < b.first_end; });
+  for (std::size_t i = 1; i < held.size(); ++i) {
+    if (held[i].first_end < held[i - 1].last_begin) return {held[i - 1].stamp, held[i].stamp};
   }
-
-  void find_first_value() {
-    std::unordered_set<std::uint64_t> written;
-    for (const Event& event : events_) {
-      if (event.put) written.insert(event.stamp);
-    }
-    for (const Event& event : unknown_) written.insert(event.stamp);
-    for (const Event& event : events_) {
-      if (event.put || written.contains(event.stamp)) continue;
-      before_ = event.stamp;
-      return;
-    }
+  for (const Cluster& cluster : clusters) {
+    if (cluster.held()) continue;
+    // The last zone that begins before this one; later ones begin after it, so do not contain it.
+    auto after = std::lower_bound(
+        held.begin(), held.end(), cluster.last_begin,
+        [](const Cluster& zone, std::int64_t begin) { return zone.first_end < begin; });
+    if (after == held.begin()) continue;
+    const Cluster& zone = *--after;
+    if (cluster.first_end < zone.last_begin) return {zone.stamp, cluster.stamp};
   }
-
-  std::string close_window() {
-    Window window;
-    window.swap(window_);
-    add_unknown(window);
-    if (window.size() == 1 && (window[0].put || window[0].stamp == before_)) return "";
-    // A window without reads explains itself.
-    if (std::all_of(window.begin(), window.end(), [](const Event& e) { return e.put; })) return "";
-    std::vector<kv::sim::Operation> operations;
-    Event first;
-    first.put = true;
-    first.stamp = before_;
-    first.asked = INT64_MIN;
-    first.answered = INT64_MIN + 1;
-    operations.push_back(as_operation(first));
-    for (const Event& event : window) operations.push_back(as_operation(event));
-    switch (kv::sim::check_register(std::move(operations), kBudget)) {
-      case kv::sim::Verdict::kLinearizable:
-        return "";
-      case kv::sim::Verdict::kInconclusive:
-        return "inconclusive within " + std::to_string(kBudget) +
-               " steps: " + describe(key_, before_, window);
-      case kv::sim::Verdict::kViolation:
-        break;
-    }
-    return describe(key_, before_, window);
-  }
-
-  // Those whose value is first read in this window.
-  void add_unknown(Window& window) {
-    if (unknown_.empty()) return;
-    std::set<std::uint64_t> read;
-    for (const Event& event : window) {
-      if (!event.put) read.insert(event.stamp);
-    }
-    std::erase_if(unknown_, [&](const Event& event) {
-      if (!read.contains(event.stamp)) return false;
-      window.push_back(event);
-      return true;
-    });
-  }
-
-  std::uint64_t key_;
-  Window events_;
-  Window unknown_;
-  Window window_;
-  std::uint64_t before_ = 0;
-};
+  return {};
+}
 
 }  // namespace
 
@@ -147,15 +111,17 @@ CheckResult check_linearizable(std::vector<Event> events, std::uint64_t one_in) 
   result.one_in = one_in;
   std::sort(events.begin(), events.end(),
             [](const Event& a, const Event& b) { return a.key < b.key; });
-  for (std::size_t i = 0; i < events.size();) {
-    std::size_t end = i;
-    while (end < events.size() && events[end].key == events[i].key) ++end;
+  for (auto from = events.begin(); from != events.end();) {
+    const auto to = std::find_if(from, events.end(),
+                                 [key = from->key](const Event& e) { return e.key != key; });
     ++result.keys;
-    const auto from = events.begin() + static_cast<std::ptrdiff_t>(i);
-    const auto to = events.begin() + static_cast<std::ptrdiff_t>(end);
-    result.why = KeyCheck(events[i].key, Window(from, to)).run();
-    if (!result.why.empty()) return result;
-    i = end;
+    const std::vector<Event> history(from, to);
+    const auto stamps = contradiction(clusters_of(history));
+    if (!stamps.empty()) {
+      result.why = describe(history, stamps);
+      return result;
+    }
+    from = to;
   }
   result.linearizable = true;
   return result;

@@ -26,9 +26,11 @@ constexpr const char* kBegin =
 
 constexpr const char* kVerdicts =
     "\nVerdicts:\n"
-    "  --check linearizable looks at each key's puts and gets by themselves (Wing and Gong), in\n"
-    "  windows that end where one operation overlapped no other. Where there are too many to keep\n"
-    "  it goes on with half of the keys, and says so.\n"
+    "  --check linearizable looks at each key's puts and gets by themselves, and is exact for "
+    "them\n"
+    "  (Gibbons and Korach 1997). Where there are too many to keep (2 million a thread) it goes "
+    "on\n"
+    "  with half of the keys, and says so. Scans are not looked at.\n"
     "  --verify reads every written key at the end: it must hold a write after which no other one\n"
     "  was begun and acknowledged.\n"
     "  --chaos harms only nodes that --cluster started. cut silences the leader's connections to\n"

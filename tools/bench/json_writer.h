@@ -24,7 +24,7 @@ class JsonWriter {
     return raw(name, std::to_string(value));
   }
   JsonWriter& decimal(std::string_view name, double value, int digits) {
-    return raw(name, fixed(value, digits));
+    return raw(name, fixed(std::isfinite(value) ? value : 0, digits));
   }
   JsonWriter& truth(std::string_view name, bool value) {
     return raw(name, value ? "true" : "false");

@@ -49,6 +49,13 @@ void add_target(std::vector<Setting>& all) {
   all.push_back(flag("sessions",
                      "over the native door: writes whose answer is lost are sent again, and take "
                      "effect once"));
+  all.push_back({.name = "watch",
+                 .kind = Setting::Kind::kList,
+                 .argument = "URL,...",
+                 .help =
+                     "whose /metrics and /v1/cluster are looked at once a second, where that is "
+                     "not --endpoints (over the native door)",
+                 .flag_only = true});
   all.push_back(text("target", "KIND", "cairn", "what answers: cairn, or etcd's v3 JSON gateway"));
 }
 

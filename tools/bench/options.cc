@@ -40,6 +40,10 @@ Wrong read_target(const Settings& settings, Options& options) {
   } else if (auto error = parse_endpoints(endpoints, options.endpoints)) {
     return settings.where("endpoints") + ": " + *error;
   }
+  if (auto error = settings.given("watch") ? parse_endpoints(settings.text("watch"), options.watch)
+                                           : std::nullopt) {
+    return settings.where("watch") + ": " + *error;
+  }
   options.sessions = settings.on("sessions");
   if (options.sessions && options.native.empty()) return "--sessions needs cairn:// endpoints";
   const std::string& target = settings.text("target");

@@ -20,6 +20,7 @@ struct Options {
   std::vector<Endpoint> endpoints;  // over HTTP
   std::vector<std::string> native;  // or native doors, "host:port"
   bool sessions = false;            // there: writes that may be sent again
+  std::vector<Endpoint> watch;      // looked at by HTTP; empty: `endpoints`
   std::string embedded;             // or a store in this directory
   std::size_t nodes = 0;            // or processes of kvd, started here
   std::vector<std::string> node_flags;
@@ -40,6 +41,9 @@ struct Options {
   std::string report;    // a file of HTML; empty: none
   Output output = Output::kTable;
 
+  [[nodiscard]] const std::vector<Endpoint>& watched() const {
+    return watch.empty() ? endpoints : watch;
+  }
   [[nodiscard]] bool stamps() const { return check || verify; }
 };
 

@@ -84,8 +84,8 @@ std::optional<Trouble> Session::open() {
   driver_ = make_driver();
   if (auto error = driver_->open(); !error.empty()) return Trouble{kUnreachable, error};
   report_.environment = look_around(options_.data_dir);
-  if (over_http() && !options_.etcd) {
-    watcher_ = std::make_unique<Watcher>(options_.endpoints, marks_);
+  if (!options_.watched().empty() && !options_.etcd) {
+    watcher_ = std::make_unique<Watcher>(options_.watched(), marks_);
   }
   describe();
   return std::nullopt;
@@ -189,7 +189,7 @@ std::optional<Trouble> Session::run_once(const Phase& phase, const std::string& 
   use.share = use.cpu / static_cast<double>(options_.concurrency.threads);
   use.in_process = !options_.embedded.empty();
   use.cores = report_.environment.cores;
-  use.same_machine = on_loopback(options_.endpoints);
+  use.same_machine = !options_.watched().empty() && on_loopback(options_.watched());
   run.client_share = use.share;
   const auto spans = watcher_ ? watcher_->spans(begin, end) : std::vector<Watcher::Span>();
   run.bottleneck = find_bottleneck(spans, run.tally, phase.rate > 0, use);
