@@ -65,7 +65,14 @@ Result<void> NodeImpl::open_directory() {
     log_line(LogLine::Level::kWarning, "its data of an earlier life were moved to " + *aside);
   quarantined_ = quarantines(*seams_.files, dir);
   auto identity = Identity::open(*seams_.files, dir, self_, seams_.random);
-  if (!identity) return identity.error();
+  if (!identity) {
+    Error error = identity.error();
+    if (error.code == Errc::kCorrupt)
+      error.detail +=
+          "; without it nobody knows whose data these are: move the directory away, and in a "
+          "cluster the node comes back from its peers (alone: kvctl restore of a backup)";
+    return error;
+  }
   identity_ = std::make_shared<Identity>(std::move(*identity));
   if (identity_->founded()) {
     const std::uint32_t founded = identity_->founding().partitions;

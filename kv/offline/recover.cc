@@ -109,11 +109,24 @@ class Recoverer {
     return {};
   }
 
+  /// As the node made them last: there may be little room.
+  static std::uint64_t segment_bytes(Survivor& s) {
+    std::uint64_t bytes = wal::WalOptions().segment_bytes;
+    const auto names = s.files->list(s.dir + "/wal");
+    if (!names) return bytes;
+    for (const std::string& name : *names)
+      if (const auto size = s.files->file_size(s.dir + "/wal/" + name);
+          name.starts_with("wal-") && size && *size >= 4'096 && *size <= (1u << 30))
+        bytes = *size;
+    return bytes / 8 * 8;
+  }
+
   static Result<void> open_data(Survivor& s) {
     const std::uint64_t cluster = s.identity->founding().cluster_id;
     wal::WalOptions options;
     options.cluster_id = cluster;
     options.node_id = s.identity->node();
+    options.segment_bytes = segment_bytes(s);
     std::string detail;
     auto log = wal::Wal::open(*s.files, s.dir + "/wal", options, s.home, s.disk, &detail);
     if (!log) return Error(Errc::kCorrupt, detail.empty() ? log.error().message() : detail);

@@ -131,7 +131,8 @@ class Corruption(unittest.TestCase):
             self.assertEqual(node.metric("cairn_quarantines"), 1)
 
     def test_Alone_DamagedTables_AndALogThatWasCut_Refuses(self):
-        flags = ["--log-entries-kept", "100", "--log-bytes-kept", "1MiB", "--segment-bytes", "64KiB"]
+        flags = ["--log-entries-kept", "100", "--log-bytes-kept", "1MiB",
+                 "--segment-bytes", "64KiB"]
         with Cluster(size=1, flags=flags) as cluster:
             node = cluster.nodes[0]
             for _ in range(3):

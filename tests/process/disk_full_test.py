@@ -134,6 +134,44 @@ class DiskFull(unittest.TestCase):
             cluster.wait_ready()
             self.check_all(node, written)
 
+    def test_StartOnADiskWithoutAByteLeft_IsRefusedOrServes_AndHeals(self):
+        cluster = Cluster(1, flags=["--segment-bytes", "4MiB"])
+        node = self.alone(cluster)
+        with cluster:
+            written = {}
+            for i in range(200):
+                written[f"k{i}"] = f"value {i} " * 500
+                self.assertEqual(node.put(f"k{i}", written[f"k{i}"].encode()).status, 200)
+            for kill in (False, True):
+                node.kill() if kill else self.assertEqual(node.stop(), 0)
+                ballast = os.path.join(self.disk.path, "ballast")
+                with open(ballast, "wb", buffering=0) as f:
+                    for size in (1 << 20, 4096, 1):
+                        try:
+                            while f.write(b"\0" * size) == size:
+                                pass
+                        except OSError:
+                            pass
+                self.assertEqual(self.disk.free(), 0)
+                for _ in range(3):  # as a supervisor would
+                    node.start()
+                    try:
+                        status = node.process.wait(timeout=5)
+                    except subprocess.TimeoutExpired:
+                        self.check_all(node, written)  # it serves what it has
+                        node.kill()
+                        continue
+                    node.process = None
+                    self.assertEqual(status, 1)
+                    last = [l for l in node.log_tail().splitlines() if l.startswith("error:")][-1]
+                    self.assertIn("No space left on device", last)
+                    print(last)
+                os.unlink(ballast)
+                node.start()
+                cluster.wait_ready()
+                self.check_all(node, written)
+                self.assertEqual(node.put("after", b"x").status, 200)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
