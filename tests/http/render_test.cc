@@ -81,7 +81,7 @@ TEST(Render, Cluster_HasTheContractsMembers) {
   kv::ClusterView view;
   view.cluster_id = "00ff00ff00ff00ff";
   view.node = 2;
-  view.nodes = {{1, "127.0.0.1:8001", "127.0.0.1:9001", "up", "active", false},
+  view.nodes = {{1, "127.0.0.1:8001", "127.0.0.1:9001", "up", "active", false, "127.0.0.1:7001"},
                 {2, "", "", "self", "joining", true}};
   view.epoch = 4;
   view.change_under_way = true;
@@ -89,9 +89,10 @@ TEST(Render, Cluster_HasTheContractsMembers) {
   kv::PartitionView alone{1, 0, 1, 0, 0, {}};
   view.partitions = {led, alone};
   EXPECT_EQ(parse(render_cluster(view)), parse(R"({"cluster_id":"00ff00ff00ff00ff","node":2,
-    "nodes":[{"id":1,"http":"127.0.0.1:8001","peer":"127.0.0.1:9001","state":"up",
-              "membership":"active","learner":false},
-             {"id":2,"http":"","peer":"","state":"self","membership":"joining","learner":true}],
+    "nodes":[{"id":1,"http":"127.0.0.1:8001","peer":"127.0.0.1:9001","client":"127.0.0.1:7001",
+              "state":"up","membership":"active","learner":false},
+             {"id":2,"http":"","peer":"","client":"","state":"self","membership":"joining",
+              "learner":true}],
     "epoch":"4","change_under_way":true,
     "partitions":[{"id":0,"leader":2,"term":"3","commit":"4","applied":"5",
                    "replicas":[{"node":2,"match":"6","state":"leader","role":"voter"}],

@@ -80,8 +80,14 @@ TEST_F(KvdOptionsTest, BadCluster_NamesTheEntry) {
   EXPECT_EQ(read({"--cluster", "1=a:1"}), "--cluster needs --id, to say which member this is");
 }
 
-TEST_F(KvdOptionsTest, NativeDoor_UnknownYet) {
-  EXPECT_EQ(read({"--client", "127.0.0.1:7001"}), "unknown flag --client; see --help");
+TEST_F(KvdOptionsTest, NativeDoor_OnlyWhenAsked_WithItsBounds) {
+  ASSERT_EQ(read({"--client", "127.0.0.1:7001", "--client-connections-max", "7",
+                  "--client-in-flight-max", "8", "--client-idle-timeout", "9s"}),
+            "");
+  EXPECT_EQ(options_.store.client, "127.0.0.1:7001");
+  EXPECT_EQ(options_.store.client_limits.connections_max, 7u);
+  EXPECT_EQ(options_.store.client_limits.in_flight_max, 8u);
+  EXPECT_EQ(options_.store.client_limits.idle_timeout, std::chrono::seconds{9});
 }
 
 TEST_F(KvdOptionsTest, Limits_ReachStoreAndDoor) {
