@@ -80,8 +80,8 @@ void PeerSet::Impl::on_hello(Link& link, DecodedFrame frame) {
   });
 }
 
-/// A higher id, which ours is to dial, asks why we don't (decision 0003). A stranger to this cluster
-/// is told so; a peer is dialled now, whatever the backoff.
+/// A higher id, which ours is to dial, asks why we don't (decision 0003). A stranger to this
+/// cluster is told so; a peer is dialled now, whatever the backoff.
 void PeerSet::Impl::on_question(Link& link, const DecodedFrame& frame) {
   link.heard = true;
   link.peer = frame.from;

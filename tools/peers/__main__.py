@@ -14,16 +14,17 @@ from rows import FULL, QUICK, Bench
 def options():
     parser = argparse.ArgumentParser(
         prog="tools/bench-peers",
-        description="Cairn beside etcd and Redis on this machine, in turn. Installs what is missing.",
+        description="Cairn beside etcd and Redis on this machine, in turn.",
         epilog="example: tools/bench-peers --only puts,gets --rounds 5 --seconds 4")
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--quick", action="store_true", help="the main rows, under 15 minutes (default)")
+    size.add_argument("--quick", action="store_true",
+                      help="the main rows, under 15 minutes (default)")
     size.add_argument("--full", action="store_true",
-                      help="all rows: mixes, memory and start with a million keys, growth; about an hour")
+                      help="all rows: mixes, memory and start with 1 M keys, growth; about an hour")
     parser.add_argument("--only", metavar="NAMES", help="these sections alone, comma-separated")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each row (default 5)")
     parser.add_argument("--seconds", type=int, help="length of a run (default 3; --full 8)")
-    parser.add_argument("--out", default="build/bench-peers", help="directory of the results and data")
+    parser.add_argument("--out", default="build/bench-peers", help="where results go")
     parser.add_argument("--list", action="store_true", help="print the sections' names and end")
     return parser.parse_args()
 

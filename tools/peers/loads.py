@@ -16,7 +16,8 @@ def _door(door, work, seed, keys, value_size, suffix=""):
 
 
 def _wrk(arguments, environment):
-    run = subprocess.run(["wrk", "-t1"] + arguments, capture_output=True, text=True, env=environment)
+    run = subprocess.run(["wrk", "-t1"] + arguments, capture_output=True, text=True,
+                         env=environment)
     for line in run.stdout.splitlines():
         if line.startswith("RESULT "):
             return json.loads(line[len("RESULT "):])
@@ -24,12 +25,12 @@ def _wrk(arguments, environment):
 
 
 def http(door, port, work, connections, seconds, seed, keys=100_000, value_size=256, suffix=""):
-    """{"ops_per_second", "p50_us", "p99_us", "p999_us", "requests", "errors"}; errors end the run."""
+    """{"ops_per_second", "p50_us", "p99_us", "p999_us", "requests", "errors"}; no errors."""
     result = _wrk([f"-c{connections}", f"-d{seconds}s", "--latency", "-s",
                    os.path.join(HERE, "load.lua"), f"http://127.0.0.1:{port}"],
                   _door(door, work, seed, keys, value_size, suffix))
     if result["errors"]:
-        raise SystemExit(f"error: {result['errors']} of {door}'s {work}s failed; no figure is given")
+        raise SystemExit(f"error: {result['errors']} {work}s of {door} failed: no figure is given")
     return result
 
 

@@ -28,19 +28,18 @@ def aim(row):
 def quiet_or_not(busiest):
     if busiest < 0.15:
         return "The machine was quiet before each run."
-    return (f"**The machine was up to {busiest:.0%} busy with something else before a run**: take the "
-            "figures with care.")
+    return (f"**The machine was up to {busiest:.0%} busy with something else before a run**: "
+            "take the figures with care.")
 
 
 def markdown(rows, environment, rounds, seconds, busiest):
     lines = ["# Cairn beside its peers", "",
-             f"{environment['cpu']}, {environment['cores']} cores, {environment['memory_mib']:,} MiB, "
-             f"Linux {environment['kernel']}, {environment['filesystem']}; servers and load generator "
-             f"share the cores. {environment['etcd']}; {environment['redis']}; wrk "
-             f"{environment['wrk']}; Cairn {environment['cairn']}, {environment['date']}.", "",
+             "{cpu}, {cores} cores, {memory_mib:,} MiB, Linux {kernel}, {filesystem}; servers and "
+             "load generator share the cores. {etcd}; {redis}; wrk {wrk}; Cairn {cairn}, {date}."
+             .format(**environment), "",
              f"256-byte values, 16-byte keys, uniform over 100,000, durable. Both sides in turn, "
-             f"{rounds} rounds of {seconds} s: medians, and the ratio of each round (median, least, "
-             "most). " + quiet_or_not(busiest), "",
+             f"{rounds} rounds of {seconds} s: medians, and the ratio of each round (median, "
+             "least, most). " + quiet_or_not(busiest), "",
              "| work | Cairn | other side | | ratio | spread | aim | |",
              "| --- | --: | --: | --- | --: | --- | --- | --- |"]
     for row in rows:
@@ -66,11 +65,13 @@ text { font: 13px system-ui, sans-serif; fill: #1f2933 } .faint { fill: #7b8794;
 def svg(rows, environment):
     """Ratios on a scale of their own a row: the bar is full at the better of ratio and aim."""
     width, left, bar, line, top = 980, 430, 360, 30, 64
-    out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {top + line * len(rows) + 34}">',
+    height = top + line * len(rows) + 34
+    out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">',
            f"<style>{STYLE}</style>", '<rect class="paper" width="100%" height="100%"/>',
            '<text class="title" x="20" y="28">Cairn beside its peers: ratio of each row</text>',
-           f'<text class="faint" x="20" y="46">{escape(environment["cpu"])}, {environment["cores"]} cores; '
-           "bar: median of the rounds, whisker: least and most, mark: the aim</text>"]
+           f'<text class="faint" x="20" y="46">{escape(environment["cpu"])}, '
+           f'{environment["cores"]} cores; bar: median of the rounds, whisker: least and most, '
+           "mark: the aim</text>"]
     for number, row in enumerate(rows):
         ratios, y = row.ratios(), top + line * number
         longest = max([max(ratios), row.target or 0]) * 1.05

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+from base64 import b64encode
 
 from machine import free_ports
 
@@ -70,7 +71,8 @@ class Cluster:
         for node in range(1, self.nodes + 1):
             self.start_one(node)
         for node in range(1, self.nodes + 1):
-            wait_for(lambda n=node: self.serves(n), 60, f"{self.name} node {node} serves ({self.base})")
+            wait_for(lambda n=node: self.serves(n), 60,
+                     f"{self.name} node {node} serves ({self.base})")
 
     def kill(self, node):
         self.processes[node].send_signal(signal.SIGKILL)
@@ -120,8 +122,10 @@ class Cairn(Cluster):
         return None
 
     def leader(self):
-        return wait_for(lambda: (self.view() or {"partitions": [{}]})["partitions"][0].get("leader"),
-                        30, "cairn has a leader")
+        def find():
+            view = self.view()
+            return view and view["partitions"][0]["leader"]
+        return wait_for(find, 30, "cairn has a leader")
 
     def put_request(self, key, value):
         return "PUT", "/v1/kv/" + key, value
@@ -133,7 +137,8 @@ class Etcd(Cluster):
     def command(self, node):
         client = f"http://127.0.0.1:{self.http[node]}"
         peer = f"http://127.0.0.1:{self.peer[node]}"
-        members = ",".join(f"m{n}=http://127.0.0.1:{self.peer[n]}" for n in range(1, self.nodes + 1))
+        members = ",".join(f"m{n}=http://127.0.0.1:{port}"
+                           for n, port in enumerate(self.peer[1:], 1))
         return ["etcd", "--name", f"m{node}", "--data-dir", self.directory(node),
                 "--listen-client-urls", client, "--advertise-client-urls", client,
                 "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
@@ -157,8 +162,8 @@ class Etcd(Cluster):
         return wait_for(find, 30, "etcd has a leader")
 
     def put_request(self, key, value):
-        from base64 import b64encode
-        body = {"key": b64encode(key.encode()).decode(), "value": b64encode(value.encode()).decode()}
+        pair = {"key": key, "value": value}
+        body = {name: b64encode(text.encode()).decode() for name, text in pair.items()}
         return "POST", "/v3/kv/put", json.dumps(body)
 
 
