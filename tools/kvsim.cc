@@ -70,7 +70,8 @@ int run_one(const SimOptions& options) {
     const Outcome small = shrink(run_apart(options.request), [](const std::string& line) {
       std::fprintf(stderr, "  %s\n", line.c_str());
     });
-    std::printf("shrunk: %s\n", line_of(small.request).c_str());
+    std::printf("shrunk: %s  # %s\n", line_of(small.request).c_str(),
+                small.failure.substr(0, small.failure.find('\n')).c_str());
   }
   std::printf("%s\n", result.last_line(options.request.seed).c_str());
   return result.failure.empty() ? 0 : 1;

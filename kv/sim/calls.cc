@@ -52,7 +52,8 @@ CallPtr<T> World::call(NodeId at, std::function<void(Node&, Callback<T>)> begin)
   struct Guard {
     std::shared_ptr<PendingCall<T>> pending;
     ~Guard() {
-      if (!pending->done && pending->world.alive(pending->life)) {
+      const Life* alive = pending->world.alive(pending->life);
+      if (!pending->done && alive && !alive->starved) {
         pending->world.fail("a call was never answered");
       }
     }

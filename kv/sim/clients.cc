@@ -99,7 +99,11 @@ void Clients::act(std::size_t client) {
   const std::uint64_t what = random.between(1, 100);
   const std::string key = pick_key(random);
   const std::string below = kPrefix + std::to_string(random.between(1, kPrefixKeys));
-  if (what <= 42) return read(client, begin_call(client, Kind::kGet, key), false);
+  if (what <= 42) {
+    const SeenPtr seen = begin_call(client, Kind::kGet, key);
+    seen->lease = plan_.options.lease_drift_ppm != 0 && chance(random, 600);
+    return read(client, seen, false);
+  }
   if (what <= 46) return read(client, begin_call(client, Kind::kEventualGet, key), true);
   if (what <= 48) return read(client, begin_call(client, Kind::kGet, below), false);
   if (what <= 50) return scan(client, begin_call(client, Kind::kScan, kPrefix));
@@ -141,6 +145,7 @@ void Clients::read(std::size_t client, const SeenPtr& seen, bool eventual) {
   ReadOptions options;
   options.timeout = plan_.timeout;
   if (eventual) options.consistency = Consistency::kEventual;
+  if (seen->lease) options.consistency = Consistency::kLease;
   auto call = world_.get(clients_[client].at, seen->key, options);
   call->then = [this, client, seen](Call<ReadResult>& done) {
     if (done.ok()) {

@@ -33,6 +33,7 @@ struct Seen {
   Revision revision = 0;
   std::uint64_t version = 0, deleted = 0;
   bool created = false, replayed = false;
+  bool lease = false;        // a read under a lease, if there is one
   std::optional<Item> item;  // read
   std::vector<Item> items;   // scanned
   // Of a mismatch:

@@ -45,6 +45,7 @@ class SimExecutor final : public wal::Executor {
   void stall_until(Time when) { busy_until_ = std::max(busy_until_, when); }
   /// Every task costs so many times as much.
   void slow_down(std::int64_t factor) { slowness_ = std::max<std::int64_t>(1, factor); }
+  [[nodiscard]] const char* kind() const { return kind_; }
   /// The life is over: posts are dropped.
   void end() { ended_ = true; }
 

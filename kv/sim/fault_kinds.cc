@@ -65,6 +65,11 @@ constexpr std::array kInfos{
     FaultInfo{Fault::kMemberRemove, "member-remove", false},
     FaultInfo{Fault::kMemberReplace, "member-replace", false},
     FaultInfo{Fault::kLeaderMove, "leader-move", false},
+    FaultInfo{Fault::kLearnerAdd, "member-add-learner", false},
+    FaultInfo{Fault::kPromote, "member-promote", false},
+    FaultInfo{Fault::kGiveUpJoining, "member-give-up", false},
+    FaultInfo{Fault::kMemberAddAgain, "member-add-again", false},
+    FaultInfo{Fault::kOutOfMemory, "node-out-of-memory", false},
 };
 
 constexpr bool in_order() {

@@ -72,6 +72,12 @@ enum class Fault {
   kMemberRemove,
   kMemberReplace,
   kLeaderMove,
+  kLearnerAdd,
+  kPromote,
+  kGiveUpJoining,
+  kMemberAddAgain,
+  // A task that finds no memory ends its node.
+  kOutOfMemory,
   kCount_,
 };
 

@@ -5,6 +5,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include "raft/random.h"
+
 namespace cairn::kv::sim {
 
 namespace {
@@ -59,7 +61,22 @@ void drop_unseen(std::vector<Operation>& operations) {
   });
 }
 
+/// Of a set of operations and a state. Two sets that look alike would need 128 bits to agree.
+struct Mark {
+  std::uint64_t a = 0, b = 0;
+  friend bool operator==(const Mark&, const Mark&) = default;
+  void toggle(std::uint64_t n) {
+    a ^= raft::Random(n).next();
+    b ^= raft::Random(n ^ 0x5bd1e995'9d1c9a6bull).next();
+  }
+};
+struct HashOfMark {
+  std::size_t operator()(const Mark& mark) const { return mark.a; }
+};
+
 /// The search for an order: a set of operations that have taken effect, and the state they left.
+/// There is one set, changed in going down and back: histories are long, and what is never known to
+/// have ended stays open in all of them.
 class Search {
  public:
   Search(std::vector<Operation> operations, std::size_t budget)
@@ -69,72 +86,98 @@ class Search {
     }
     std::stable_sort(operations_.begin(), operations_.end(),
                      [](const auto& a, const auto& b) { return a.invoked < b.invoked; });
-    for (const Operation& o : operations_) required_ += o.unknown ? 0 : 1;
+    for (const Operation& o : operations_) left_ += o.unknown ? 0 : 1;
+    const auto size = static_cast<std::uint32_t>(operations_.size());
+    for (std::uint32_t at = 0; at <= size; ++at) {
+      next_.push_back(at == size ? 0 : at + 1);
+      previous_.push_back(at == 0 ? size : at - 1);
+    }
   }
 
   Verdict run() {
-    std::vector<Configuration> stack;
-    stack.push_back({std::string(operations_.size(), '0'), 0, 0});
-    while (!stack.empty()) {
-      const Configuration here = std::move(stack.back());
-      stack.pop_back();
-      if (here.required_done == required_) return Verdict::kLinearizable;
-      if (!visited_.insert(here.done + std::to_string(here.state)).second) continue;
+    if (left_ == 0) return Verdict::kLinearizable;
+    std::vector<Level> levels{{moves(), 0, 0}};
+    while (!levels.empty()) {
+      Level& level = levels.back();
+      if (level.tried == level.moves.size()) {
+        levels.pop_back();
+        if (!levels.empty()) undo(levels.back());
+        continue;
+      }
+      level.state = state_;
+      redo(level);
+      Mark here = done_;
+      here.toggle(~state_);
+      if (left_ == 0) return Verdict::kLinearizable;
+      if (!visited_.insert(here).second) {
+        undo(level);
+        continue;
+      }
       if (visited_.size() > budget_) return Verdict::kInconclusive;
-      expand(here, stack);
+      levels.push_back({moves(), 0, 0});
     }
     return Verdict::kViolation;
   }
 
  private:
-  struct Configuration {
-    std::string done;  // '1' at the operations that took effect
-    std::uint64_t state = 0;
-    std::size_t required_done = 0;
+  struct Level {
+    std::vector<std::uint32_t> moves;  // operations that may come next, the most likely first
+    std::size_t tried = 0;
+    std::uint64_t state = 0;  // before the one that was tried last
   };
 
+  /// The next of the level's moves takes effect.
+  void redo(Level& level) {
+    const std::uint32_t i = level.moves[level.tried++];
+    (void)apply(operations_[i], &state_);
+    const std::uint32_t at = i + 1;
+    next_[previous_[at]] = next_[at];
+    previous_[next_[at]] = previous_[at];
+    done_.toggle(i);
+    if (!operations_[i].unknown) --left_;
+  }
+
+  void undo(const Level& level) {
+    const std::uint32_t i = level.moves[level.tried - 1];
+    const std::uint32_t at = i + 1;
+    next_[previous_[at]] = at;
+    previous_[next_[at]] = at;
+    done_.toggle(i);
+    if (!operations_[i].unknown) ++left_;
+    state_ = level.state;
+  }
+
   // Next may come whatever began before the first end of those that are left.
-  void expand(const Configuration& here, std::vector<Configuration>& stack) const {
+  [[nodiscard]] std::vector<std::uint32_t> moves() const {
     Time first_end = kNever;
-    for (std::size_t i = 0; i < operations_.size(); ++i) {
-      if (operations_[i].invoked > first_end) break;
-      if (here.done[i] == '0') first_end = std::min(first_end, operations_[i].returned);
+    for (std::uint32_t at = next_[0]; at != 0 && open(at).invoked <= first_end; at = next_[at]) {
+      first_end = std::min(first_end, open(at).returned);
     }
-    std::vector<std::size_t> able;
-    for (std::size_t i = 0; i < operations_.size() && operations_[i].invoked <= first_end; ++i) {
-      if (here.done[i] == '0') able.push_back(i);
+    std::vector<std::uint32_t> able;
+    for (std::uint32_t at = next_[0]; at != 0 && open(at).invoked <= first_end; at = next_[at]) {
+      std::uint64_t state = state_;
+      if (!apply(open(at), &state)) continue;
+      // What only looks, and may look now, can as well look now: it changes nothing for the others.
+      if (!is_write(open(at))) return {at - 1};
+      able.push_back(at - 1);
     }
-    // What only looks, and may look now, can as well look now: it changes nothing for the others.
-    for (const std::size_t i : able) {
-      std::uint64_t state = here.state;
-      if (is_write(operations_[i]) || !apply(operations_[i], &state)) continue;
-      Configuration next = here;
-      next.done[i] = '1';
-      ++next.required_done;
-      stack.push_back(std::move(next));
-      return;
-    }
-    // Pushed last to first, so that the most likely is tried first.
-    std::stable_sort(able.begin(), able.end(), [this](std::size_t a, std::size_t b) {
+    std::stable_sort(able.begin(), able.end(), [this](std::uint32_t a, std::uint32_t b) {
       return operations_[a].hint < operations_[b].hint;
     });
-    for (std::size_t k = able.size(); k-- > 0;) {
-      const std::size_t i = able[k];
-      const Operation& o = operations_[i];
-      std::uint64_t state = here.state;
-      if (!apply(o, &state)) continue;
-      Configuration next = here;
-      next.done[i] = '1';
-      next.state = state;
-      next.required_done += o.unknown ? 0 : 1;
-      stack.push_back(std::move(next));
-    }
+    return able;
   }
+
+  // Those that are left are a ring in the order of their beginnings; operation i stands at i + 1,
+  // and 0 is its head.
+  [[nodiscard]] const Operation& open(std::uint32_t at) const { return operations_[at - 1]; }
 
   std::vector<Operation> operations_;
   std::size_t budget_;
-  std::size_t required_ = 0;
-  std::unordered_set<std::string> visited_;
+  std::vector<std::uint32_t> next_, previous_;
+  Mark done_;
+  std::uint64_t state_ = 0;
+  std::size_t left_ = 0;  // of those that must take effect
+  std::unordered_set<Mark, HashOfMark> visited_;
 };
 
 const char* word(Kind kind) {

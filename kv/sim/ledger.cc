@@ -15,6 +15,8 @@ namespace {
 
 /// Each look at a disk costs as much as a hundred events: every vote is worth it, of acks a sample.
 constexpr std::uint64_t kAcksPerAudit = 48;
+/// Where there is much traffic its acks are much alike.
+constexpr Time kAuditsApart{500'000};
 
 std::uint64_t hash_of(const raft::Entry& entry) {
   const auto kind = static_cast<std::uint64_t>(entry.kind);
@@ -38,6 +40,16 @@ std::string of_member(raft::NodeId member) {
 
 std::string of_node(NodeId node) {
   return "node " + std::to_string(node);
+}
+
+/// Does it lead, vote or acknowledge?
+bool binds(const raft::Message& message) {
+  if (const auto* vote = std::get_if<raft::VoteReply>(&message.body)) {
+    return vote->granted && !vote->pre_vote;
+  }
+  if (const auto* reply = std::get_if<raft::AppendReply>(&message.body)) return !reply->rejected;
+  return std::holds_alternative<raft::AppendRequest>(message.body) ||
+         std::holds_alternative<raft::Heartbeat>(message.body);
 }
 
 bool same_answer(const Answer& a, const Answer& b) {
@@ -70,6 +82,7 @@ raft::Index Ledger::commit(raft::GroupId group) const {
 }
 
 void Ledger::on_node(const NodeEvent& event) {
+  if (event.kind == NodeEvent::Kind::kFailed) ended_.emplace(event.life, event.at);
   if (event.kind != NodeEvent::Kind::kStarted) return;
   if (must_remember_(event.node)) recall(event.node);
   if (!is_sound_(event.node)) return;
@@ -98,10 +111,23 @@ void Ledger::on_group(const GroupEvent& event) {
       (before.role != raft::Role::kLeader || before.term != now.term)) {
     leader(event);
   }
+  if (now.role == raft::Role::kLeader) still_a_voter(event);
   raft::Index& commit = commit_[event.group];
   commit = std::max(commit, now.commit);
   raft::Index& in_term = commit_in_term_[{event.group, now.term}];
   in_term = std::max(in_term, now.commit);
+}
+
+/// A leader whose removal is committed, as it knows, leads no more.
+void Ledger::still_a_voter(const GroupEvent& event) {
+  const raft::Configuration* config = configuration(event.group);
+  if (!config || !config->voters_outgoing.empty()) return;
+  const auto since = configured_at_.find(event.group);
+  if (since == configured_at_.end() || event.now.commit < since->second) return;
+  const raft::NodeId member = member_of(event.node, event.life);
+  if (names(*config, member)) return;  // a learner may have its vote by what is not committed yet
+  fail("REMOVED-LEADER: " + of_member(member) + " leads group " + std::to_string(event.group) +
+       ", but " + raft::describe(*config) + " is committed");
 }
 
 void Ledger::leader(const GroupEvent& event) {
@@ -131,19 +157,25 @@ void Ledger::leader(const GroupEvent& event) {
 // --- what members say ----------------------------------------------------------------------------
 
 /// Frames name nodes; what they promise is the promise of the members that they are in this life.
-raft::NodeId Ledger::member_of(const FrameSent& event) {
-  const auto [at, first] = members_.emplace(event.life, event.from);
-  if (first && world_.running(event.from)) {
-    const auto groups = world_.node(event.from).groups();
+raft::NodeId Ledger::member_of(NodeId node, LifeId life) {
+  const auto [at, first] = members_.emplace(life, node);
+  if (first && world_.running(node)) {
+    const auto groups = world_.node(node).groups();
     if (!groups.empty()) at->second = groups.front().member;
   }
   return at->second;
 }
 
 void Ledger::on_sent(const FrameSent& event) {
+  const auto ended = ended_.find(event.life);
+  const bool has_ended = ended != ended_.end() && event.at > ended->second;
   for (const net::GroupMessage& m : event.messages) {
+    if (has_ended && binds(m.message)) {
+      fail("FENCED: " + of_node(event.from) + " leads, votes or acknowledges in group " +
+           std::to_string(m.group) + " after it said that it serves no more");
+    }
     const raft::Message& message = m.message;
-    const raft::NodeId member = member_of(event);
+    const raft::NodeId member = member_of(event.from, event.life);
     if (const auto* reply = std::get_if<raft::VoteReply>(&message.body)) {
       if (reply->granted && !reply->pre_vote)
         vote(event.from, member, event.to, m.group, message.term);
@@ -186,7 +218,9 @@ void Ledger::ack(NodeId node, raft::NodeId member, raft::GroupId group, raft::Te
   } else if (term == promise.ack_term) {
     promise.ack_index = std::max(promise.ack_index, index);
   }
-  if (++counts_.acks % kAcksPerAudit == 0) audit(node, member);
+  if (++counts_.acks % kAcksPerAudit != 0 || world_.now() < next_audit_) return;
+  next_audit_ = world_.now() + kAuditsApart;
+  audit(node, member);
 }
 
 void Ledger::entries(raft::GroupId group, const raft::AppendRequest& append) {
@@ -305,6 +339,7 @@ void Ledger::configuration(raft::GroupId group, const raft::Entry& entry) {
   }
   forget_promises(group, *config);
   configurations_[group] = *config;
+  configured_at_[group] = entry.index;
 }
 
 /// Who is no member drops its log; if it comes again it begins anew.
@@ -344,10 +379,13 @@ void Ledger::compare_digests() {
   for (const NodeId node : world_.running()) {
     if (!is_sound_(node) || !world_.node(node).engine()) continue;
     for (const Node::GroupStatus& status : world_.node(node).groups()) {
+      raft::Index& compared = compared_[{world_.life_of(node), status.group}];
+      if (compared == status.applied) continue;
       // The engine may be further than the home executor knows: only what stands still counts.
       if (status.applied == 0 || status.applied != status.commit) continue;
       const auto state = world_.state_of(node, status.group);
       if (!state) continue;
+      compared = state->applied;
       const auto [at, first] =
           digests_.emplace(std::pair(status.group, state->applied), std::pair(state->digest, node));
       if (first) continue;

@@ -85,7 +85,8 @@ class Ledger final : public Observer {
             raft::Term term);
   void ack(NodeId node, raft::NodeId member, raft::GroupId group, raft::Term term,
            raft::Index index);
-  [[nodiscard]] raft::NodeId member_of(const FrameSent& event);
+  [[nodiscard]] raft::NodeId member_of(NodeId node, LifeId life);
+  void still_a_voter(const GroupEvent& event);
   void entries(raft::GroupId group, const raft::AppendRequest& append);
   void leader(const GroupEvent& event);
   void configuration(raft::GroupId group, const raft::Entry& entry);
@@ -108,8 +109,12 @@ class Ledger final : public Observer {
   std::map<std::pair<raft::GroupId, raft::Term>, raft::Index> commit_in_term_;
   std::map<raft::GroupId, std::vector<CommittedEntry>> committed_;
   std::map<raft::GroupId, raft::Configuration> configurations_;   // the last one that was committed
+  std::map<raft::GroupId, raft::Index> configured_at_;            // where its entry stands
   std::map<std::pair<LifeId, raft::GroupId>, raft::Index> next_;  // to be applied
   std::map<std::pair<raft::GroupId, raft::Index>, std::pair<std::string, NodeId>> digests_;
+  std::map<std::pair<LifeId, raft::GroupId>, raft::Index> compared_;  // by digest
+  std::map<LifeId, Time> ended_;                                      // said that it serves no more
+  Time next_audit_{0};
   Counts counts_;
 };
 

@@ -46,6 +46,8 @@ struct World::Life {
   SimClock clock;
   raft::Random chance;
   Witness witness;
+  std::uint64_t starves_in = 0;  // tasks; 0: not
+  bool starved = false;
   Time paused_until{0};
   Time paused_slot{0};  // where the next event goes that the pause holds up
   std::map<raft::GroupId, GroupEvent::State> seen;  // of its groups, by observers

@@ -35,7 +35,10 @@ void Nemesis::begin() {
                        [&](const auto& s) { return of(s.first); });
   };
   if (any(damages)) keep_images();
-  if (any([](Fault f) { return damages(f) || f >= Fault::kMemberAdd; })) watch_members();
+  const auto concerns_members = [](Fault f) {
+    return damages(f) || (f >= Fault::kMemberAdd && f <= Fault::kMemberAddAgain);
+  };
+  if (any(concerns_members)) watch_members();
 }
 
 void Nemesis::make_sure() {
@@ -64,6 +67,7 @@ bool Nemesis::strike(Fault fault, raft::Random& random) {
   if (fault <= Fault::kSlowNode) return strike_process(fault, random);
   if (fault <= Fault::kClockEdge) return strike_clock(fault, random);
   if (fault <= Fault::kWiped) return strike_disk(fault, random);
+  if (fault == Fault::kOutOfMemory) return strike_process(fault, random);
   return strike_members(fault, random);
 }
 

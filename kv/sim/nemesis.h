@@ -58,6 +58,10 @@ class Nemesis final : public Observer {
   [[nodiscard]] bool members_settled();
   /// Nodes that lost their directories and came back as other members.
   [[nodiscard]] std::uint64_t returned() const { return returned_; }
+  /// What operators got done besides: it is seen in the roster.
+  [[nodiscard]] std::uint64_t given_up() const { return given_up_; }
+  [[nodiscard]] std::uint64_t added_again() const { return added_again_; }
+  [[nodiscard]] std::uint64_t promoted() const { return promoted_; }
   /// Nodes whose damage was found, and who came back as other members with what the others gave.
   [[nodiscard]] std::uint64_t repaired() const { return repaired_; }
   /// Hears of each node that is added to the world.
@@ -128,8 +132,17 @@ class Nemesis final : public Observer {
   [[nodiscard]] bool strike_members(Fault fault, raft::Random& random);
   [[nodiscard]] std::size_t fewest_members() const;
   NodeId newcomer(const Roster& roster);
-  void ask_for(MemberChange change, int attempts, std::uint64_t seed);
-  void ask_again(MemberChange change, int attempts, raft::Random& random);
+  bool add_or_remove(Fault fault, const Roster& roster, raft::Random& random);
+  bool promote(const Roster& roster, raft::Random& random);
+  bool give_up(const Roster& roster, raft::Random& random);
+  bool add_again(const Roster& roster, raft::Random& random);
+  struct Ask {
+    std::function<void(Node&, Callback<MemberPlan>)> call;
+    std::uint64_t* taken = nullptr;  // counts
+  };
+  void ask_for_change(MemberChange change, raft::Random& random, std::uint64_t* taken = nullptr);
+  void ask_for(Ask ask, int attempts, std::uint64_t seed);
+  void ask_again(Ask ask, int attempts, raft::Random& random);
   bool move_leader(const Roster& roster, raft::Random& random);
   void watch_members();
 
@@ -147,6 +160,7 @@ class Nemesis final : public Observer {
   std::set<NodeId> stopping_;
   std::map<NodeId, raft::NodeId> lost_;  // lost their directories; the members that they were
   std::uint64_t returned_ = 0;
+  std::uint64_t given_up_ = 0, added_again_ = 0, promoted_ = 0;
   std::map<NodeId, raft::NodeId> rotten_;  // of damaged_: the members that they were
   std::uint64_t repaired_ = 0;
   std::set<NodeId> removed_;     // somebody has asked for it

@@ -19,7 +19,8 @@ std::string address_of(NodeId id) {
 }
 
 bool is_operators(Fault fault) {
-  return fault >= Fault::kMemberAdd && fault <= Fault::kMemberReplace;
+  return fault >= Fault::kMemberAdd && fault <= Fault::kMemberAddAgain &&
+         fault != Fault::kLeaderMove;
 }
 
 template <class Set>
@@ -35,12 +36,21 @@ bool Nemesis::strike_members(Fault fault, raft::Random& random) {
   const Roster roster = newest_roster(world_);
   if (roster.nodes.empty()) return false;
   if (fault == Fault::kLeaderMove) return move_leader(roster, random);
-  if (change_asked_ || !roster.settled) return false;
+  if (change_asked_) return false;
+  if (fault == Fault::kGiveUpJoining) return give_up(roster, random);
+  if (!roster.settled) return false;
+  if (fault == Fault::kPromote) return promote(roster, random);
+  if (fault == Fault::kMemberAddAgain) return add_again(roster, random);
+  return add_or_remove(fault, roster, random);
+}
+
+bool Nemesis::add_or_remove(Fault fault, const Roster& roster, raft::Random& random) {
   MemberChange change;
   NodeId goes = 0;
-  if (fault != Fault::kMemberAdd) {
+  if (fault == Fault::kMemberRemove || fault == Fault::kMemberReplace) {
     goes = one_of(roster.nodes, random);
-    if (fault == Fault::kMemberRemove && roster.nodes.size() <= fewest_members()) return false;
+    const bool fewer = fault == Fault::kMemberRemove && roster.voters.contains(goes);
+    if (fewer && roster.voters.size() <= fewest_members()) return false;
     change.remove.push_back(goes);
     removed_.insert(goes);
   }
@@ -50,13 +60,64 @@ bool Nemesis::strike_members(Fault fault, raft::Random& random) {
       removed_.erase(goes);
       return false;
     }
-    change.add.push_back({comes, address_of(comes), false});
+    change.add.push_back({comes, address_of(comes), fault == Fault::kLearnerAdd});
   }
   std::string detail = change.add.empty() ? "" : "node " + std::to_string(change.add[0].id) + " in";
   if (goes != 0) detail += (detail.empty() ? "node " : ", node ") + std::to_string(goes) + " out";
   told(fault, goes != 0 ? goes : change.add[0].id, detail);
+  ask_for_change(std::move(change), random);
+  return true;
+}
+
+/// A learner gets its votes.
+bool Nemesis::promote(const Roster& roster, raft::Random& random) {
+  if (roster.learners.empty()) return false;
+  const NodeId node = one_of(roster.learners, random);
+  told(Fault::kPromote, node, "votes for it");
   change_asked_ = true;
-  ask_for(std::move(change), kAttempts, random.next());
+  ask_for({[node](Node& at, Callback<MemberPlan> done) {
+             at.promote(node, std::chrono::milliseconds{0}, std::move(done));
+           },
+           &promoted_},
+          kAttempts, random.next());
+  return true;
+}
+
+/// Somebody who is joining shall not, after all: the one change that may cut in on another.
+bool Nemesis::give_up(const Roster& roster, raft::Random& random) {
+  if (roster.joining.empty() || roster.voters.size() < fewest_members()) return false;
+  const NodeId node = one_of(roster.joining, random);
+  told(Fault::kGiveUpJoining, node, "it was joining");
+  removed_.insert(node);
+  MemberChange change;
+  change.remove.push_back(node);
+  ask_for_change(std::move(change), random, &given_up_);
+  return true;
+}
+
+/// Somebody who went is wanted again: with an empty directory, or with what it had.
+bool Nemesis::add_again(const Roster& roster, raft::Random& random) {
+  std::set<NodeId> able;
+  for (const NodeId id : departures_) {
+    const bool whole = !damaged_.contains(id) && !lost_.contains(id) && !dead_.contains(id);
+    if (whole && !stopping_.contains(id) && !roster.nodes.contains(id)) able.insert(id);
+  }
+  if (able.empty()) return false;
+  const NodeId node = one_of(able, random);
+  const bool emptied = chance(random, 500);
+  told(Fault::kMemberAddAgain, node,
+       emptied ? "with an empty directory" : "with its old directory");
+  removed_.erase(node);
+  departures_.erase(node);
+  off_.erase(node);
+  if (emptied) {
+    if (world_.running(node)) world_.crash(node, CrashKind::kProcess);
+    world_.wipe(node);
+  }
+  start(node);
+  MemberChange change;
+  change.add.push_back({node, address_of(node), false});
+  ask_for_change(std::move(change), random, &added_again_);
   return true;
 }
 
@@ -79,38 +140,46 @@ NodeId Nemesis::newcomer(const Roster& roster) {
   return id;
 }
 
-void Nemesis::ask_for(MemberChange change, int attempts, std::uint64_t seed) {
+void Nemesis::ask_for_change(MemberChange change, raft::Random& random, std::uint64_t* taken) {
+  change_asked_ = true;
+  ask_for({[change = std::move(change)](Node& at, Callback<MemberPlan> done) {
+             at.change_members(change, std::move(done));
+           },
+           taken},
+          kAttempts, random.next());
+}
+
+void Nemesis::ask_for(Ask ask, int attempts, std::uint64_t seed) {
   raft::Random random(seed);
   const std::vector<NodeId> running = world_.running();
   if (ended_ || attempts == 0 || running.empty()) {
     change_asked_ = !ended_ && attempts != 0;
     if (!change_asked_) return;
-    return ask_again(std::move(change), attempts - 1, random);
+    return ask_again(std::move(ask), attempts - 1, random);
   }
-  auto call = world_.call<MemberPlan>(running[random.next() % running.size()],
-                                      [change](Node& node, Callback<MemberPlan> done) {
-                                        node.change_members(change, std::move(done));
-                                      });
-  call->then = [this, change, attempts, seed](Call<MemberPlan>& done) {
+  auto call = world_.call<MemberPlan>(running[random.next() % running.size()], ask.call);
+  call->then = [this, ask = std::move(ask), attempts, seed](Call<MemberPlan>& done) {
     raft::Random next(seed + 1);
     const Errc code = done.ok() ? Errc::kInternal : done.answer->error().code;
     // An earlier attempt of unknown outcome may have been taken.
-    const bool taken = done.ok() || code == Errc::kMemberExists || code == Errc::kUnknownNode;
+    const bool taken = done.ok() || code == Errc::kMemberExists || code == Errc::kUnknownNode ||
+                       code == Errc::kUnchanged;
     if (taken) {
       change_asked_ = false;
+      if (ask.taken) ++*ask.taken;
     } else if (ended_) {
       // Whether it was taken nobody knows.
     } else {
-      ask_again(change, attempts - 1, next);
+      ask_again(ask, attempts - 1, next);
     }
   };
 }
 
-void Nemesis::ask_again(MemberChange change, int attempts, raft::Random& random) {
-  world_.at(world_.now() + span(random, Time(50'000), Time(600'000)),
-            [this, change = std::move(change), attempts, seed = random.next()] {
-              ask_for(change, attempts, seed);
-            });
+void Nemesis::ask_again(Ask ask, int attempts, raft::Random& random) {
+  const std::uint64_t seed = random.next();
+  const Time pause = span(random, Time(50'000), Time(600'000));
+  world_.at(world_.now() + pause,
+            [this, ask = std::move(ask), attempts, seed] { ask_for(ask, attempts, seed); });
 }
 
 bool Nemesis::move_leader(const Roster& roster, raft::Random& random) {

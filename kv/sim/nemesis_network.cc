@@ -199,7 +199,8 @@ bool Nemesis::strike_links(Fault fault, raft::Random& random) {
   }
   if (fault == Fault::kFlapping) {
     told(fault, 0, detail);
-    flap(links, static_cast<int>(random.between(4, 20)), span(random, Time(4'000), Time(150'000)));
+    const Time every = span(random, Time(4'000), Time(150'000));
+    flap(links, static_cast<int>(random.between(4, 20)), every);
     return true;
   }
   cut(fault, links, span(random, Time(50'000), Time(2'500'000)), detail);

@@ -29,11 +29,12 @@ bool Nemesis::strike_process(Fault fault, raft::Random& random) {
       world_.crash(node, kind);
       return true;
     }
-    case Fault::kPowerCutAtWrite:
+    case Fault::kPowerCutAtWrite: {
       told(fault, node, "at one of its next changes of the disk");
-      world_.crash_at_change(node, random.between(1, 60),
-                             static_cast<CrashKind>(random.between(1, 3)));
+      const auto kind = static_cast<CrashKind>(random.between(1, 3));
+      world_.crash_at_change(node, random.between(1, 60), kind);
       return true;
+    }
     case Fault::kStop:
       told(fault, node, {});
       stop_in_order(node, std::nullopt, span(random, Time(1'000), Time(800'000)));
@@ -54,6 +55,10 @@ bool Nemesis::strike_process(Fault fault, raft::Random& random) {
       }
       return true;
     }
+    case Fault::kOutOfMemory:
+      told(fault, node, "one of its next tasks");
+      world_.starve(node, random.between(1, 200));
+      return true;
     case Fault::kPause: {
       told(fault, node, "nothing of it runs");
       world_.pause(node, span(random, Time(20'000), Time(2'500'000)));
@@ -124,7 +129,10 @@ bool Nemesis::strike_clock(Fault fault, raft::Random& random) {
   const NodeId node = victim(random);
   switch (fault) {
     case Fault::kClockDrift: {
-      const auto ppm = static_cast<std::int64_t>(random.between(0, 400'000)) - 200'000;
+      const std::uint32_t lease = plan_.options.lease_drift_ppm;
+      const std::int64_t most = lease != 0 ? lease : 200'000;
+      const auto ppm =
+          static_cast<std::int64_t>(random.between(0, 2 * static_cast<std::uint64_t>(most))) - most;
       world_.set_clock_rate(node, ppm);
       undo_later(fault, node, span(random, Time(200'000), Time(4'000'000)),
                  std::to_string(ppm) + " ppm", [this, node] { world_.set_clock_rate(node, 0); });
@@ -138,6 +146,8 @@ bool Nemesis::strike_clock(Fault fault, raft::Random& random) {
       if (!world_.running(node)) return false;
       told(fault, node, "the machine sleeps");
       world_.pause(node, span(random, Time(100'000), Time(3'000'000)));
+      // Leases ask for a clock that counts the sleep as long as it was.
+      if (plan_.options.lease_drift_ppm != 0) return true;
       world_.set_clock_rate(node, 0, span(random, Time(1'000'000), Time(3'600'000'000)));
       return true;
     }
@@ -147,12 +157,13 @@ bool Nemesis::strike_clock(Fault fault, raft::Random& random) {
       told(fault, node, "by up to hours");
       return true;
     }
-    default:
+    default: {
       told(Fault::kWallStrobe, node, "to and fro");
-      strobe(node, static_cast<int>(random.between(6, 30)),
-             static_cast<std::int64_t>(random.between(10, 60'000)),
-             span(random, Time(3'000), Time(100'000)));
+      const Time every = span(random, Time(3'000), Time(100'000));
+      const auto ms = static_cast<std::int64_t>(random.between(10, 60'000));
+      strobe(node, static_cast<int>(random.between(6, 30)), ms, every);
       return true;
+    }
   }
 }
 

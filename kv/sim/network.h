@@ -18,6 +18,7 @@
 #include "kv/sim/executor.h"
 #include "kv/sim/observer.h"
 #include "kv/sim/trace.h"
+#include "net/frame.h"
 #include "net/transport.h"
 
 namespace cairn::kv::sim {
@@ -142,6 +143,8 @@ class Network {
   [[nodiscard]] bool is_held(const Side& to, NodeId from) const;
 
   // --- network_faults.cc
+  void repeat_write(Number number, std::size_t to_side, const net::FrameHeader& header,
+                    std::string_view frame);
   [[nodiscard]] bool meddle(Number number, std::size_t to_side, std::string_view frame);
   void deliver_late(NodeId from, NodeId to, std::string frame, Time span);
   [[nodiscard]] std::pair<Number, std::size_t> pick_side(raft::Random& random);

@@ -1,5 +1,6 @@
 // What goes wrong on a network: held-up links, connections that die on one side alone, frames that
 // come twice, late or out of turn; and telling observers what became of each Raft frame.
+#include "kv/node/rpc.h"
 #include "kv/sim/network.h"
 #include "net/frame.h"
 
@@ -101,6 +102,31 @@ bool Network::meddle(Number number, std::size_t to_side, std::string_view frame)
   ++counters_.reordered;
   deliver_late(from, to, std::string(frame), Time(50'000));
   return true;
+}
+
+/// A client's write on its way to the leader stands under a number: coming twice, and long after
+/// its answer, it is done once. On its own connection only: answers are told apart by that.
+void Network::repeat_write(Number number, std::size_t to_side, const net::FrameHeader& header,
+                           std::string_view frame) {
+  if (header.type != net::FrameType::kRequest) return;
+  const std::uint64_t per_mille = 4 * (law_.duplicate_per_mille + law_.replay_per_mille);
+  if (per_mille == 0 || !chance(random_, std::min<std::uint64_t>(per_mille, 500))) return;
+  const auto decoded = net::decode_frame(frame);
+  if (!decoded) return;
+  const auto* request = std::get_if<net::Request>(&decoded->message);
+  if (!request || request->kind != static_cast<std::uint16_t>(RequestKind::kWrite)) return;
+  ++counters_.duplicated;
+  const auto span = static_cast<std::uint64_t>(std::max(law_.late_max, Time(50'000)).count());
+  const Time after(static_cast<std::int64_t>(random_.between(1, span)));
+  queue_.at(queue_.now() + after, 0, "late", [this, number, to_side, again = std::string(frame)] {
+    const auto at = connections_.find(number);
+    if (at == connections_.end()) return;
+    const Side& here = at->second.sides[to_side];
+    if (!here.transport || !here.open || !here.trusted) return;
+    if (is_cut(at->second.sides[1 - to_side].node, here.node)) return;
+    trace_.add(again);
+    here.transport->tell_frame(id_of(number, to_side), again);
+  });
 }
 
 // On whatever connection joins the two by then; none: it is lost.

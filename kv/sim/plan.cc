@@ -30,6 +30,7 @@ class Draw {
 
   Plan all() {
     sizes();
+    leases();
     faults();
     network();
     limits();
@@ -57,6 +58,12 @@ class Draw {
     plan_.length = plan_.request.length.value_or(plan_.length);
     const bool calm = chance(r, 100);
     plan_.calm = profile_.calm || (calm && profile_.sometimes_calm);
+  }
+
+  void leases() {
+    raft::Random r = random("plan-leases");
+    const auto bound = static_cast<std::uint32_t>(log_uniform(r, 1'000, 200'000));
+    if (chance(r, 250) || profile_.leases) plan_.options.lease_drift_ppm = bound;
   }
 
   /// How many nodes may be damaged: no group loses the majority of its replicas.
@@ -94,7 +101,10 @@ class Draw {
   void take(const FaultInfo& info, Time mean) {
     if (plan_.request.faults && !plan_.request.faults->contains(info.fault)) return;
     if (info.damages && plan_.may_be_damaged.empty()) return;
-    const bool network = info.fault < Fault::kKill || info.fault >= Fault::kMemberAdd;
+    // A jump of the clock is beyond any bound on its drift.
+    if (plan_.options.lease_drift_ppm != 0 && info.fault == Fault::kClockStep) return;
+    const bool network = info.fault < Fault::kKill ||
+                         (info.fault >= Fault::kMemberAdd && info.fault <= Fault::kMemberAddAgain);
     if (plan_.nodes == 1 && network) return;  // there is none
     plan_.faults[info.fault] = mean;
   }
@@ -134,9 +144,9 @@ class Draw {
     raft::Random r = random("plan-clients");
     plan_.clients = r.between(2, 6);
     plan_.clients = plan_.request.clients.value_or(plan_.clients);
-    plan_.keys = static_cast<int>(log_uniform(r, 1, 48));
+    plan_.keys = static_cast<int>(log_uniform(r, profile_.keys_min, profile_.keys_max));
     plan_.think = log_uniform(r, profile_.think_min, profile_.think_max);
-    plan_.value_bytes = log_uniform(r, 16, 2'000);
+    plan_.value_bytes = log_uniform(r, profile_.value_min, profile_.value_max);
     plan_.timeout = std::chrono::milliseconds{static_cast<std::int64_t>(r.between(300, 2'000))};
   }
 
@@ -158,11 +168,13 @@ std::optional<Plan> draw_plan(const RunRequest& request) {
 }
 
 std::string Plan::describe() const {
+  const std::uint32_t drift = options.lease_drift_ppm;
   std::string text = std::to_string(nodes) + " nodes, " + std::to_string(partitions) +
                      " partitions, " + std::to_string(clients) + " clients, " +
                      std::to_string(keys) + " keys, " + std::to_string(length.count() / 1000) +
                      " ms with faults:";
   if (faults.empty()) text += " none";
+  if (drift != 0) text = "leases within " + std::to_string(drift) + " ppm, " + text;
   for (const auto& [fault, mean] : faults) text += " " + std::string(name_of(fault));
   text += heal_core_only ? "; at the end a majority is healed" : "; at the end all is healed";
   return text;

@@ -25,6 +25,22 @@ Profile with_tiny_logs(Profile p) {
   return p;
 }
 
+Profile with_leases(Profile p) {
+  p.leases = true;
+  return p;
+}
+
+/// Snapshots of several chunks.
+Profile with_large_values(Profile p) {
+  p.keys_min = 24;
+  p.value_min = 20'000;
+  p.value_max = 60'000;
+  p.length_min = Time(4'000'000);
+  p.length_max = Time(12'000'000);
+  p.think_max = Time(12'000);
+  return p;
+}
+
 Profile of_any_size(Profile p) {
   p.nodes = 0;
   p.all_faults = false;
@@ -65,7 +81,7 @@ std::vector<Profile> general() {
   all.push_back(of_any_size(
       directed("crashes", "nodes that die, stop, pause and come back",
                {kKill, kPowerCut, kPowerCutTorn, kPowerCutUnsynced, kPowerCutAtWrite, kPowerCutAll,
-                kStop, kKillWhileStopping, kRestartStorm, kPause, kSlowNode})));
+                kStop, kKillWhileStopping, kRestartStorm, kPause, kSlowNode, kOutOfMemory})));
   all.push_back(of_any_size(
       directed("clocks", "clocks that drift, step, jump and overflow",
                {kClockDrift, kClockStep, kSuspend, kWallJump, kWallStrobe, kClockEdge, kKill})));
@@ -76,8 +92,9 @@ std::vector<Profile> general() {
                             kMisdirectedWrite, kRolledBack, kWiped, kPowerCut})));
   Profile membership = of_any_size(
       directed("membership", "nodes are added, removed, replaced and lost, leaders moved",
-               {kMemberAdd, kMemberRemove, kMemberReplace, kLeaderMove, kKill, kPowerCut, kIsolate,
-                kCutOneWay, kPause, kWiped, kRolledBack}));
+               {kMemberAdd, kMemberRemove, kMemberReplace, kLeaderMove, kLearnerAdd, kPromote,
+                kGiveUpJoining, kMemberAddAgain, kKill, kPowerCut, kIsolate, kCutOneWay, kPause,
+                kWiped, kRolledBack}));
   membership.small = false;
   membership.length_min = Time(4'000'000);
   membership.length_max = Time(20'000'000);
@@ -121,6 +138,11 @@ std::vector<Profile> by_hazard() {
                               {kPowerCut, kPowerCutAtWrite, kKill, kPowerCutAll})),
       directed("z2-pure-apply", "clocks that would show in the state",
                {kWallJump, kWallStrobe, kClockDrift, kClockStep, kKill}),
+      with_leases(directed("q4-leases", "leaders that read under leases, and lose their place",
+                           {kClockDrift, kSuspend, kPause, kIsolate, kCutOneWay, kLeaderMove})),
+      with_large_values(with_tiny_logs(
+          directed("z5-installs", "snapshots in several chunks, while leaders change",
+                   {kIsolate, kKill, kClog, kReset, kPause, kSlowSync, kLeaderMove}))),
       with_tiny_logs(directed("z4-snapshots", "followers that need snapshots all the time",
                               {kIsolate, kKill, kPowerCutAtWrite, kClog, kReset, kPause})),
   };

@@ -7,9 +7,13 @@ Roster newest_roster(World& world) {
   for (const NodeId id : world.running()) {
     const ClusterView view = world.node(id).cluster();
     if (view.epoch <= roster.epoch) continue;
-    roster = {view.epoch, !view.change_under_way, {}, {}};
+    roster = Roster{view.epoch, !view.change_under_way, {}, {}, {}, {}, {}};
     for (const NodeView& node : view.nodes) {
-      if (node.membership != "removed") roster.nodes.insert(node.id);
+      if (node.membership == "removed") continue;
+      roster.nodes.insert(node.id);
+      if (node.membership == "joining") roster.joining.insert(node.id);
+      if (node.learner) roster.learners.insert(node.id);
+      if (node.membership == "active" && !node.learner) roster.voters.insert(node.id);
     }
     for (const PartitionView& partition : view.partitions) {
       roster.wanted.emplace_back(partition.wanted.begin(), partition.wanted.end());

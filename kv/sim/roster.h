@@ -13,6 +13,9 @@ struct Roster {
   std::uint64_t epoch = 0;  // 0: nobody runs that knows of a cluster
   bool settled = false;     // nobody joins or leaves
   std::set<NodeId> nodes;
+  std::set<NodeId> voters;    // active, with votes
+  std::set<NodeId> learners;  // until they are promoted
+  std::set<NodeId> joining;
   std::vector<std::set<NodeId>> wanted;  // by partition
 
   [[nodiscard]] std::string describe() const;

@@ -23,6 +23,8 @@ constexpr Time kDigestsEvery{400'000};
 /// and to bring every one of its members to the same state (snapshots may have to be shipped).
 constexpr Time kServesWithin = milliseconds{600} * 40;
 constexpr Time kConvergesWithin = milliseconds{600} * 100;
+/// A healed majority that stands still keeps its leaders for so long.
+constexpr Time kStaysLedFor = milliseconds{600} * 4;
 constexpr std::uint64_t kSucceededMin = 5;
 
 WorldOptions world_options(const Plan& plan) {
@@ -43,6 +45,7 @@ WorldOptions world_options(const Plan& plan) {
     options.log_entries_kept = plan.options.log_entries_kept;
     options.log_bytes_kept = plan.options.log_bytes_kept;
     options.memory_bytes = plan.options.memory_bytes;
+    options.lease_drift_ppm = plan.options.lease_drift_ppm;
     options.idempotency_keys_max = plan.options.idempotency_keys_max;
     // By log time, and clocks jump by hours: a key must not expire under its client's hands.
     options.idempotency_window = std::chrono::hours{24 * 30};
@@ -199,6 +202,36 @@ class Run {
                   std::to_string(kConvergesWithin.count() / 1000) + " ms: " + states() + reasons());
     }
     ledger_.compare_digests();
+    if (go_on()) stays_led();
+  }
+
+  /// Who does not hear the leader, but is heard, must not unseat it: those outside of the core, or,
+  /// where all are whole, one whose log is as good as the leader's.
+  void stays_led() {
+    raft::Random random = world_.random("half-deaf");
+    if (!chance(random, 600)) return;
+    NodeId leader = 0;
+    NodeId deaf = 0;
+    if (!core_only_) {
+      const raft::Configuration& config = *ledger_.configuration(1);
+      leader = world_.leader(1);
+      for (const raft::NodeId voter : config.voters) {
+        if (node_of(voter) != leader) deaf = node_of(voter);
+        if (!core_.contains(node_of(voter))) return;
+      }
+      // With fewer, the leader's own majority would be gone.
+      if (leader == 0 || config.voters.size() < 3 || world_.nodes() != plan_.nodes) return;
+      world_.network().cut(leader, deaf);
+    }
+    const std::uint64_t leaders = ledger_.counts().leaders;
+    world_.run_for(kStaysLedFor);
+    if (deaf != 0) world_.network().heal(leader, deaf);
+    ++stood_;
+    if (ledger_.counts().leaders != leaders) {
+      world_.fail("STABILITY: " + std::to_string(ledger_.counts().leaders - leaders) +
+                  " leaders in a healed majority's last " +
+                  std::to_string(kStaysLedFor.count() / 1000) + " ms: " + states());
+    }
   }
 
   bool done() { return converged() && members_stand(); }
@@ -247,7 +280,8 @@ class Run {
       for (const PartitionView& p : view.partitions)
         if (p.joint) return false;
       for (const auto& g : groups) {  // what is wanted elsewhere has been dropped here
-        if (g.group > 0 && !roster.wanted[g.group - 1].contains(id)) return false;
+        const bool wanted = g.group == 0 || roster.wanted[g.group - 1].contains(id);
+        if (!wanted && !roster.learners.contains(id)) return false;
       }
     }
     members_stood_ = true;
@@ -348,6 +382,11 @@ class Run {
     probes["oracle-acks"] = c.acks;
     probes["oracle-entries"] = c.committed;
     probes["snapshots-installed"] = c.snapshots;
+    probes["oracle-stability"] = stood_;
+    probes["lease-reads"] = probes["lease-reads-at-once"] = 0;
+    probes["joins-given-up"] = nemesis_.given_up();
+    probes["members-back"] = nemesis_.added_again();
+    probes["learners-promoted"] = nemesis_.promoted();
     probes["members-settled-at-the-end"] = members_stood_ ? 1 : 0;
     probes["directory-lost-and-back"] = nemesis_.returned();
     probes["damage-found-and-repaired"] = nemesis_.repaired();
@@ -365,6 +404,12 @@ class Run {
       static constexpr const char* kOutcomes[] = {"ok", "mismatch", "no", "unknown"};
       ++probes[std::string("calls-") + kOutcomes[static_cast<std::size_t>(seen->outcome)]];
       if (seen->replayed) ++probes["answers-replayed"];
+      if (!seen->lease || seen->outcome != Seen::Outcome::kOk) continue;
+      ++probes["lease-reads"];
+      // In less time than any question to another node takes.
+      if (plan_.nodes > 1 && seen->end - seen->begin < 2 * plan_.network.latency_min) {
+        ++probes["lease-reads-at-once"];
+      }
     }
   }
 
@@ -379,6 +424,7 @@ class Run {
   bool core_only_ = false;
   bool must_converge_ = true;
   bool members_stood_ = false;
+  std::uint64_t stood_ = 0;  // times that leaders had to stay
 };
 
 }  // namespace

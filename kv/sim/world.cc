@@ -116,6 +116,7 @@ Options World::options_for(NodeId id) {
     // allowed.
     if (power_is_gone(member)) return;
     tell(NodeEvent::Kind::kFailed, id, e.detail);
+    if (member.life && member.life->starved) return;
     if (!member.failure_allowed || e.code == Errc::kInternal) {
       fail("node " + std::to_string(id) + " failed: " + e.message());
     }
@@ -254,6 +255,23 @@ bool World::put_off(Event& event) {
   return true;
 }
 
+void World::starve(NodeId id, std::uint64_t kth) {
+  if (Life* life = members_.at(id).life.get()) life->starves_in = kth;
+}
+
+/// As at the edge of a real executor: the task is gone with all that it held, the node has failed.
+/// (Not the k-th allocation: how many there are is a matter of compiler and library, and a seed is
+/// one run in any build.)
+bool World::starves(Event& event) {
+  Life* life = alive(event.life);
+  if (!life || life->starves_in == 0 || !life->node) return false;
+  if (event.kind != life->home.kind() || --life->starves_in > 0) return false;
+  life->starved = true;
+  event.run = nullptr;
+  life->node->fail("no memory for a task");
+  return true;
+}
+
 void World::hang_disk(NodeId id, Time span) {
   if (Life* life = members_.at(id).life.get()) life->log.stall_until(now() + span);
 }
@@ -295,7 +313,7 @@ void World::step() {
   trace_.add(id);
   trace_.add(std::string_view(event.kind));
   try {
-    event.run();
+    if (!starves(event)) event.run();
   } catch (const std::exception& e) {  // the executor's edge
     fail("node " + std::to_string(id) + ", " + event.kind + ": exception: " + e.what());
     if (Life* life = alive(event.life); life && life->node) life->node->fail(e.what());

@@ -12,16 +12,22 @@ using kv::sim::Time;
 
 constexpr int kRunsMax = 150;
 
+/// What a line can say: it must be the very run that was tried.
+Time whole_ms(Time length) {
+  return length / 1'000 * 1'000;
+}
+
 class Shrinker {
  public:
-  Shrinker(const Outcome& failing, const std::function<void(const std::string&)>& told)
-      : best_(failing), oracle_(oracle_of(failing.failure)), told_(told) {}
+  Shrinker(const Outcome& failing, const std::function<void(const std::string&)>& told,
+           const RunOne& run)
+      : best_(failing), oracle_(oracle_of(failing.failure)), told_(told), run_(run) {}
 
   Outcome all() {
     // What the plan drew is written out, so that it can be taken away piece by piece.
     const auto plan = kv::sim::draw_plan(best_.request);
     RunRequest whole = best_.request;
-    whole.length = plan->length;
+    whole.length = whole_ms(plan->length);
     whole.faults.emplace();
     for (const auto& [fault, mean] : plan->faults) whole.faults->insert(fault);
     if (!better(whole)) return best_;
@@ -35,7 +41,7 @@ class Shrinker {
   /// Does it still fail the same way? Then it is the best so far.
   bool better(const RunRequest& request) {
     if (++runs_ > kRunsMax) return false;
-    Outcome outcome = run_apart(request);
+    Outcome outcome = run_(request);
     if (outcome.ok() || oracle_of(outcome.failure) != oracle_) return false;
     best_ = std::move(outcome);
     told_(line_of(best_.request));
@@ -44,10 +50,9 @@ class Shrinker {
 
   bool shorter() {
     bool any = false;
-    for (int part : {2, 4, 8}) {  // half of it, three quarters, seven eighths
+    for (int part : {2, 4, 8}) {  // a half, a quarter, an eighth less
       RunRequest r = best_.request;
-      const Time length = *r.length - *r.length / part;
-      r.length = part == 2 ? *r.length / 2 : length;
+      r.length = whole_ms(*r.length - *r.length / part);
       if (*r.length >= Time(50'000) && better(r)) any = true;
     }
     return any;
@@ -86,6 +91,7 @@ class Shrinker {
   Outcome best_;
   const std::string oracle_;
   const std::function<void(const std::string&)>& told_;
+  const RunOne& run_;
   int runs_ = 0;
 };
 
@@ -95,8 +101,9 @@ std::string oracle_of(const std::string& failure) {
   return failure.substr(0, failure.find(':'));
 }
 
-Outcome shrink(const Outcome& failing, const std::function<void(const std::string&)>& told) {
-  return Shrinker(failing, told).all();
+Outcome shrink(const Outcome& failing, const std::function<void(const std::string&)>& told,
+               const RunOne& run) {
+  return Shrinker(failing, told, run).all();
 }
 
 }  // namespace cairn::sim_tool

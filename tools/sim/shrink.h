@@ -13,8 +13,11 @@ namespace cairn::sim_tool {
 /// "ORACLE" of "ORACLE: what it saw".
 [[nodiscard]] std::string oracle_of(const std::string& failure);
 
+using RunOne = std::function<Outcome(const kv::sim::RunRequest&)>;
+
 /// `told` hears of each step forward.
 [[nodiscard]] Outcome shrink(const Outcome& failing,
-                             const std::function<void(const std::string&)>& told);
+                             const std::function<void(const std::string&)>& told,
+                             const RunOne& run = run_apart);
 
 }  // namespace cairn::sim_tool

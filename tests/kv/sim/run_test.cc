@@ -123,6 +123,51 @@ TEST(SimRun, Members_ChangeAndSettle_AndLostDirectoriesComeBack) {
   EXPECT_GT(back, 0u);
 }
 
+TEST(SimRun, Members_ComeAsLearnersAreGivenUpAndComeAgain) {
+  std::map<std::string, std::uint64_t> reached;
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    RunRequest request;
+    request.seed = seed;
+    request.profile = "membership";
+    request.faults = std::set<Fault>{Fault::kLearnerAdd, Fault::kPromote, Fault::kMemberRemove,
+                                     Fault::kGiveUpJoining, Fault::kMemberAddAgain};
+    const RunResult result = run(request);
+    EXPECT_EQ(result.failure, "") << "seed " << seed;
+    for (const auto& [name, times] : result.probes) reached[name] += times;
+  }
+  EXPECT_GT(reached["learners-promoted"], 0u);
+  EXPECT_GT(reached["joins-given-up"], 0u);
+  EXPECT_GT(reached["members-back"], 0u);
+}
+
+TEST(SimRun, Leases_AnswerAtOnce_WhileClocksDriftWithinTheirBound) {
+  std::uint64_t at_once = 0;
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    RunRequest request;
+    request.seed = seed;
+    request.profile = "q4-leases";
+    const RunResult result = run(request);
+    EXPECT_EQ(result.failure, "") << "seed " << seed;
+    at_once += result.probes.at("lease-reads-at-once");
+  }
+  EXPECT_GT(at_once, 0u);
+}
+
+TEST(SimRun, TaskWithoutMemory_EndsItsNode_AndTheOthersGoOn) {
+  std::uint64_t failed = 0;
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    RunRequest request;
+    request.seed = seed;
+    request.profile = "crashes";
+    request.nodes = 3;
+    request.faults = std::set<Fault>{Fault::kOutOfMemory};
+    const RunResult result = run(request);
+    EXPECT_EQ(result.failure, "") << "seed " << seed;
+    failed += result.probes.at("node-fenced");
+  }
+  EXPECT_GT(failed, 0u);
+}
+
 // --- the oracles of Raft -------------------------------------------------------------------------
 
 class SimLedger : public testing::Test {
@@ -132,10 +177,11 @@ class SimLedger : public testing::Test {
     o.nodes = 3;
     return o;
   }
-  void sent(NodeId from, NodeId to, raft::Term term, raft::Body body) {
+  void sent(NodeId from, NodeId to, raft::Term term, raft::Body body, Time at = Time(0)) {
     const std::vector<net::GroupMessage> messages{{1, {from, to, term, std::move(body)}}};
     FrameSent frame;
     frame.from = from;
+    frame.at = at;
     frame.to = to;
     frame.messages = messages;
     ledger_.on_sent(frame);
@@ -167,6 +213,31 @@ TEST_F(SimLedger, TwoLeadersOfOneTerm_AreSeen) {
   EXPECT_THAT(failures(), IsEmpty());
   shows(3, {}, leader(4, 0, 1));
   EXPECT_THAT(failures(), Contains(HasSubstr("ONE-LEADER")));
+}
+
+TEST_F(SimLedger, LeaderWhoseRemovalIsCommitted_IsSeen) {
+  const auto configures = [&](raft::Index index, const raft::Configuration& config) {
+    const std::vector<raft::Entry> entries{
+        {index, 1, raft::EntryKind::kConfig,
+         std::make_shared<const std::string>(raft::encode_configuration(config))}};
+    ledger_.on_committed({Time(1), 2, 200, 1, entries});
+  };
+  configures(1, {{2, 3}, {1, 2, 3}, {}});
+  shows(1, {}, leader(3, 1, 2));
+  configures(2, {{2, 3}, {}, {}});
+  shows(1, leader(3, 1, 2), leader(3, 1, 3));  // it does not know yet
+  EXPECT_THAT(failures(), IsEmpty());
+  shows(1, leader(3, 1, 3), leader(3, 2, 3));
+  EXPECT_THAT(failures(), Contains(HasSubstr("REMOVED-LEADER")));
+}
+
+TEST_F(SimLedger, WordOfANodeThatServesNoMore_IsSeen) {
+  ledger_.on_node({NodeEvent::Kind::kFailed, Time(5), 3, 0, Time(0), "its disk"});
+  sent(3, 1, 5, raft::VoteReply{false, true}, Time(5));  // of the very moment
+  sent(3, 1, 5, raft::VoteReply{false, false}, Time(6));
+  EXPECT_THAT(failures(), IsEmpty());
+  sent(3, 1, 6, raft::Heartbeat{}, Time(6));
+  EXPECT_THAT(failures(), Contains(HasSubstr("FENCED")));
 }
 
 TEST_F(SimLedger, SecondVoteOfATerm_IsSeen) {
