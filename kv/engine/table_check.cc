@@ -46,13 +46,17 @@ bool take_handle(std::string_view& bytes, Handle* handle) {
   return take_varint(bytes, &handle->offset) && take_varint(bytes, &handle->size);
 }
 
+FileFault unread(std::uint64_t offset, const boost::system::error_code& why) {
+  return {offset, "cannot be read: " + why.message(), true};
+}
+
 class TableCheck {
  public:
   explicit TableCheck(const wal::File& file) : file_(file) {}
 
   std::optional<FileFault> run() {
     const auto size = file_.size();
-    if (!size) return FileFault{0, "cannot be read: " + size.error().message()};
+    if (!size) return unread(0, size.error());
     size_ = *size;
     Handle metaindex, index;
     if (!read_footer(&metaindex, &index)) return fault_;
@@ -75,7 +79,10 @@ class TableCheck {
   bool read(std::uint64_t offset, std::size_t size, std::string* out) {
     out->resize(size);
     const auto got = file_.read_at(offset, {out->data(), size});
-    if (!got) return wrong(offset, "cannot be read: " + got.error().message());
+    if (!got) {
+      fault_ = unread(offset, got.error());
+      return false;
+    }
     return *got == size || wrong(offset + *got, "the file is shorter than it was");
   }
 
@@ -164,11 +171,11 @@ std::optional<FileFault> check_table(const wal::File& file) {
 std::optional<FileFault> check_manifest(const wal::File& file, bool* torn) {
   *torn = false;
   const auto size = file.size();
-  if (!size) return FileFault{0, "cannot be read: " + size.error().message()};
+  if (!size) return unread(0, size.error());
   std::string block(kLogBlockBytes, '\0');
   for (std::uint64_t at = 0; at < *size; at += kLogBlockBytes) {
     const auto got = file.read_at(at, {block.data(), block.size()});
-    if (!got) return FileFault{at, "cannot be read: " + got.error().message()};
+    if (!got) return unread(at, got.error());
     const bool last = at + *got >= *size;
     std::string_view rest = std::string_view(block).substr(0, *got);
     while (rest.size() >= kLogHeaderBytes) {
@@ -207,7 +214,7 @@ std::string find_damage(wal::FileSystem& files, const std::string& directory,
     looked_at += *size;
     bool torn = false;
     const auto fault = table ? check_table(**file) : check_manifest(**file, &torn);
-    if (fault) return path + " at " + std::to_string(fault->offset) + ": " + fault->what;
+    if (fault && !fault->unread) return path + " at " + std::to_string(fault->offset) + ": " + fault->what;
   }
   return {};
 }

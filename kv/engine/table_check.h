@@ -13,6 +13,7 @@ namespace cairn::kv {
 struct FileFault {
   std::uint64_t offset = 0;
   std::string what;
+  bool unread = false;  // the disk refused to give the bytes: they may be whole
 };
 
 /// nullopt: each byte of the table is covered by a check that holds.
@@ -23,7 +24,7 @@ struct FileFault {
 
 /// The first damage in a database's tables and manifests, as "file at offset: what", for LevelDB
 /// does not name it. Empty: none was found in about the first `bytes_max` bytes of them. Files that
-/// go meanwhile are passed over.
+/// go meanwhile, or that the disk refuses to give, are passed over.
 [[nodiscard]] std::string find_damage(wal::FileSystem& files, const std::string& directory,
                                       std::uint64_t bytes_max = 256ull << 20);
 

@@ -122,7 +122,9 @@ void Scrubber::step_table() {
         auto fault = check(*files, path, &look->bytes);
         // A second look: what was being written or removed in that moment is no find.
         if (fault) fault = check(*files, path, &look->bytes);
-        if (fault) look->fault = path + " at " + std::to_string(fault->offset) + ": " + fault->what;
+        // What the disk refuses to give is not known to be damaged; the next pass looks again.
+        if (fault && !fault->unread)
+          look->fault = path + " at " + std::to_string(fault->offset) + ": " + fault->what;
       },
       [this, look] {
         busy_ = false;

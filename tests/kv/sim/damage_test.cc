@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "kv/placement/member.h"
 #include "tests/kv/sim/story.h"
@@ -161,6 +162,27 @@ TEST(SimDamage, RotThatNobodyAsksFor_IsFoundByTheScrub) {
       EXPECT_NE(story.note(damaged).find(part), std::string::npos) << story.note(damaged);
       EXPECT_NE(story.note(damaged).find(" at "), std::string::npos) << story.note(damaged);
     }
+  }
+}
+
+TEST(SimDamage, DiskThatRefusesReadsForAWhile_IsNotTakenForDamage) {
+  for (const std::uint64_t seed : seeds(4)) {
+    DamageStory story(seed, 3);
+    ASSERT_TRUE(story.up());
+    story.put_many(1, 0, 60);
+    const NodeId troubled = 1 + seed % 3;
+    ASSERT_TRUE(story.world.stop(troubled));
+    ASSERT_TRUE(story.world.start(troubled));
+    ASSERT_TRUE(story.ready());
+    story.world.allow_failure(troubled);
+    story.world.disk(troubled).fail(wal::MemoryFileSystem::Call::kRead, 1, EIO, true);
+    story.world.run_for(seconds{5});
+    EXPECT_FALSE(story.set_aside(troubled)) << story.note(troubled);
+    story.world.disk(troubled).clear_faults();
+    story.world.crash(troubled, CrashKind::kProcess);
+    ASSERT_TRUE(story.world.start(troubled));
+    ASSERT_TRUE(story.ready());
+    story.expect_all(troubled, 60);
   }
 }
 
