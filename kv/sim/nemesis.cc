@@ -36,7 +36,8 @@ void Nemesis::begin() {
   };
   if (any(damages)) keep_images();
   const auto concerns_members = [](Fault f) {
-    return damages(f) || (f >= Fault::kMemberAdd && f <= Fault::kMemberAddAgain);
+    return damages(f) || f == Fault::kReadFails ||
+           (f >= Fault::kMemberAdd && f <= Fault::kMemberAddAgain);
   };
   if (any(concerns_members)) watch_members();
 }
@@ -181,6 +182,21 @@ void Nemesis::on_node(const NodeEvent& event) {
           world_.crash(id, CrashKind::kProcess);
         }
       });
+      break;
+    case NodeEvent::Kind::kDamaged:
+      // It would get well again, and nobody would hear that it need not have been ill.
+      if (!damaged_.contains(event.node) && !lost_.contains(event.node) &&
+          !disk_troubled(event.node)) {
+        world_.fail("DAMAGE: node " + std::to_string(event.node) + " finds its data damaged, and " +
+                    "nobody damaged them: " + std::string(event.detail));
+      }
+      // It gives up what it has, and comes back as another member; unless the others are too few.
+      if (!damaged_.contains(event.node) &&
+          event.detail.find("its data are damaged") != std::string_view::npos &&
+          event.detail.find("fenced") == std::string_view::npos) {
+        const auto was = members_seen_.find(event.node);
+        lost_.emplace(event.node, was == members_seen_.end() ? event.node : was->second);
+      }
       break;
     case NodeEvent::Kind::kStopped:
     case NodeEvent::Kind::kRefused:

@@ -159,6 +159,7 @@ class Nemesis final : public Observer {
   std::set<NodeId> starting_;            // start_later is under way
   std::set<NodeId> stopping_;
   std::map<NodeId, raft::NodeId> lost_;  // lost their directories; the members that they were
+  std::map<NodeId, raft::NodeId> members_seen_;  // as which a node was seen last
   std::uint64_t returned_ = 0;
   std::uint64_t given_up_ = 0, added_again_ = 0, promoted_ = 0;
   std::map<NodeId, raft::NodeId> rotten_;  // of damaged_: the members that they were

@@ -48,6 +48,9 @@ bool Nemesis::strike_disk(Fault fault, raft::Random& random) {
   const auto picked = running_victim(random);
   if (!picked) return false;
   const NodeId node = *picked;
+  // A database that cannot be read is given up like a damaged one: that costs a replica, too.
+  const bool spared = !plan_.may_be_damaged.empty() && !plan_.may_be_damaged.contains(node);
+  if (fault == Fault::kReadFails && spared) return false;
   switch (fault) {
     case Fault::kSlowSync: {
       world_.slow_down(node, World::Part::kLog, static_cast<std::int64_t>(random.between(5, 200)));
@@ -183,7 +186,13 @@ bool Nemesis::rot(NodeId node, Fault fault, raft::Random& random) {
   const std::string_view here = std::string_view(bytes).substr(sector, kSector);
   if (is_zero(here) || here != std::string_view(before).substr(sector, kSector)) return false;
   damaged_.insert(node);
-  if (old->second.member != 0) rotten_.emplace(node, old->second.member);
+  // As which it is damaged: it may have come back from earlier damage a moment ago.
+  raft::NodeId was = old->second.member;
+  if (world_.running(node)) {
+    const auto groups = world_.node(node).groups();
+    if (!groups.empty()) was = groups.front().member;
+  }
+  if (was != 0) rotten_.insert_or_assign(node, was);
   world_.allow_failure(node);
   const std::string what = path + " at " + std::to_string(offset);
   switch (fault) {

@@ -202,6 +202,10 @@ bool Nemesis::members_settled() {
 /// Those that were removed are switched off, or not, and who lost its directory is back once it is
 /// another member.
 void Nemesis::watch_members() {
+  for (const NodeId id : world_.running()) {
+    const auto groups = world_.node(id).groups();
+    if (!groups.empty() && !lost_.contains(id)) members_seen_[id] = groups.front().member;
+  }
   watch_damage();
   for (auto at = lost_.begin(); at != lost_.end();) {
     const bool back = is_another(at->first, at->second);

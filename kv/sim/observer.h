@@ -25,6 +25,7 @@ struct NodeEvent {
     kCrashed,  // `detail`: "process", "power", ...
     kPaused,   // until `until`
     kFailed,   // it says that it serves no more: `detail`
+    kDamaged,  // it says that its data are damaged: `detail`
   };
   Kind kind = Kind::kStarted;
   Time at{0};

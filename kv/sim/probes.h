@@ -14,36 +14,20 @@ class Probes final : public Observer {
  public:
   /// All are there from the beginning: what a run does not reach is told, too.
   Probes() {
-    static constexpr const char* kNames[] = {"node-started",
-                                             "node-refused",
-                                             "node-stopped",
-                                             "node-crashed",
-                                             "node-paused",
-                                             "node-fenced",
-                                             "leader-elected",
-                                             "pre-vote-begun",
-                                             "election-begun",
-                                             "leader-stepped-down",
-                                             "election-lost",
-                                             "log-truncated",
-                                             "applied-by-leaps",
-                                             "append-rejected",
-                                             "leadership-handed-over",
-                                             "follower-read",
-                                             "vote-refused",
-                                             "frames-dropped",
-                                             "calls-ok",
-                                             "calls-mismatch",
-                                             "calls-no",
-                                             "calls-unknown",
-                                             "answers-replayed",
-                                             "joint-committed",
-                                             "learner-committed"};
+    static constexpr const char* kNames[] = {
+        "node-started",    "node-refused",     "node-stopped",        "node-crashed",
+        "node-paused",     "node-fenced",      "node-damaged",        "leader-elected",
+        "pre-vote-begun",  "election-begun",   "leader-stepped-down", "election-lost",
+        "log-truncated",   "applied-by-leaps", "append-rejected",     "leadership-handed-over",
+        "follower-read",   "vote-refused",     "frames-dropped",      "calls-ok",
+        "calls-mismatch",  "calls-no",         "calls-unknown",       "answers-replayed",
+        "joint-committed", "learner-committed"};
     for (const char* name : kNames) counts_[name] = 0;
   }
   void on_node(const NodeEvent& event) override {
     static constexpr const char* kNames[] = {"node-started", "node-refused", "node-stopped",
-                                             "node-crashed", "node-paused",  "node-fenced"};
+                                             "node-crashed", "node-paused",  "node-fenced",
+                                             "node-damaged"};
     ++counts_[kNames[static_cast<std::size_t>(event.kind)]];
   }
   void on_group(const GroupEvent& event) override {

@@ -123,7 +123,8 @@ void ReportRecorder::on_group(const GroupEvent& event) {
 
 void ReportRecorder::on_node(const NodeEvent& event) {
   if (!room(nodes_)) return;
-  static constexpr const char* kNames[] = {"start", "refused", "stop", "crash", "pause", "failed"};
+  static constexpr const char* kNames[] = {"start", "refused", "stop",   "crash",
+                                           "pause", "failed",  "damaged"};
   const Time until = event.kind == NodeEvent::Kind::kPaused ? event.until : Time{-1};
   nodes_.push_back({event.at, until, event.node, kNames[static_cast<int>(event.kind)],
                     std::string(event.detail)});

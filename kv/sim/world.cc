@@ -108,7 +108,13 @@ Options World::options_for(NodeId id) {
   Options options = members_.at(id).options;
   if (options_.adjust) options_.adjust(options);
   members_.at(id).adjusted = options;
-  options.log = [this, id](const LogLine& line) { note(id, line); };
+  options.log = [this, id](const LogLine& line) {
+    note(id, line);
+    // Said before anything is done about it: afterwards the node is whole again, as another member.
+    const bool damaged = line.text.find("its data are damaged") != std::string::npos ||
+                         line.text.find("its database is damaged") != std::string::npos;
+    if (damaged && !power_is_gone(members_.at(id))) tell(NodeEvent::Kind::kDamaged, id, line.text);
+  };
   options.on_failure = [this, id](const Error& e) {
     note(id, {LogLine::Level::kError, "failed: " + e.message()});
     const Member& member = members_.at(id);
