@@ -214,7 +214,8 @@ std::string find_damage(wal::FileSystem& files, const std::string& directory,
     looked_at += *size;
     bool torn = false;
     const auto fault = table ? check_table(**file) : check_manifest(**file, &torn);
-    if (fault && !fault->unread) return path + " at " + std::to_string(fault->offset) + ": " + fault->what;
+    if (fault && !fault->unread)
+      return path + " at " + std::to_string(fault->offset) + ": " + fault->what;
   }
   return {};
 }

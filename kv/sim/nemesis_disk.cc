@@ -48,9 +48,6 @@ bool Nemesis::strike_disk(Fault fault, raft::Random& random) {
   const auto picked = running_victim(random);
   if (!picked) return false;
   const NodeId node = *picked;
-  // A database that cannot be read is given up like a damaged one: that costs a replica, too.
-  const bool spared = !plan_.may_be_damaged.empty() && !plan_.may_be_damaged.contains(node);
-  if (fault == Fault::kReadFails && spared) return false;
   switch (fault) {
     case Fault::kSlowSync: {
       world_.slow_down(node, World::Part::kLog, static_cast<std::int64_t>(random.between(5, 200)));

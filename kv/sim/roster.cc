@@ -7,11 +7,12 @@ Roster newest_roster(World& world) {
   for (const NodeId id : world.running()) {
     const ClusterView view = world.node(id).cluster();
     if (view.epoch <= roster.epoch) continue;
-    roster = Roster{view.epoch, !view.change_under_way, {}, {}, {}, {}, {}};
+    roster = Roster{view.epoch, !view.change_under_way, {}, {}, {}, {}, {}, {}};
     for (const NodeView& node : view.nodes) {
       if (node.membership == "removed") continue;
       roster.nodes.insert(node.id);
       if (node.membership == "joining") roster.joining.insert(node.id);
+      if (node.membership == "leaving") roster.leaving.insert(node.id);
       if (node.learner) roster.learners.insert(node.id);
       if (node.membership == "active" && !node.learner) roster.voters.insert(node.id);
     }

@@ -15,7 +15,7 @@ struct Roster {
   std::set<NodeId> nodes;
   std::set<NodeId> voters;    // active, with votes
   std::set<NodeId> learners;  // until they are promoted
-  std::set<NodeId> joining;
+  std::set<NodeId> joining, leaving;
   std::vector<std::set<NodeId>> wanted;  // by partition
 
   [[nodiscard]] std::string describe() const;

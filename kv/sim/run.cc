@@ -242,6 +242,8 @@ class Run {
     std::map<raft::GroupId, raft::Index> applied;
     for (const NodeId id : core_) {
       if (!roster.nodes.contains(id)) continue;
+      // Who leaves need not get what it has not; whether it has gone, members_stand() asks.
+      if (roster.leaving.contains(id)) continue;
       if (!world_.running(id)) return false;
       const auto groups = world_.node(id).groups();
       for (raft::GroupId group = 1; group <= roster.wanted.size(); ++group) {
