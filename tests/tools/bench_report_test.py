@@ -80,7 +80,7 @@ def check(drawing, page):
             wrong.append(what)
 
     for chart in CHARTS:
-        need(drawing.by_chart[chart, "axis"] >= 4, f"{chart}: no axis")
+        need(drawing.by_chart[chart, "axis"] >= 2, f"{chart}: no axis")
         need(drawing.by_chart[chart, "grid"] >= 2, f"{chart}: no grid")
     need(drawing.by_chart["rate", "line"] == 1, "no line of throughput")
     need(drawing.by_chart["rate", "area"] == 1, "no area below it")

@@ -228,7 +228,8 @@ function drawHistogram() {
   if (bars.length === 0) return;
   const low = bars[0].to / Math.SQRT2, high = bars[bars.length - 1].to;
   chart.xScale(low, high, true);
-  for (const t of logTicks(low, high)) if (t >= low && t <= high) chart.xTick(t, latency(t));
+  const inside = logTicks(low, high).filter((t) => t >= low && t <= high);
+  for (const t of inside.length > 1 ? inside : [low, high]) chart.xTick(t, latency(t));
   for (const b of bars) {
     const x = chart.x(b.to / Math.SQRT2), y = chart.y(100 * b.ops / total);
     const bar = chart.add("rect", {class: "bar", x: x + 1, width: chart.x(b.to) - x - 2, y,
