@@ -1,5 +1,6 @@
 // What the client repeats, and what it must not: against a node that a test plays.
 #include <algorithm>
+#include <atomic>
 #include <latch>
 #include <map>
 
@@ -73,7 +74,7 @@ TEST_F(RetryTest, Answers_InReverseOrder_FindTheirCalls) {
 }
 
 TEST_F(RetryTest, LostAnswer_NoSession_IsUnknownAndNotRepeated) {
-  int writes = 0;
+  std::atomic<int> writes{0};
   FakeNode node(1, [&](const Request& request) -> Action {
     writes += write_of(request) != nullptr;
     return {{}, true};
@@ -126,7 +127,7 @@ TEST_F(RetryTest, LostAnswer_WithAnIdempotencyKey_IsRepeatedWithIt) {
 }
 
 TEST_F(RetryTest, LostAnswer_OfARead_IsRepeated) {
-  int reads = 0;
+  std::atomic<int> reads{0};
   FakeNode node(1, [&](const Request& request) -> Action {
     if (++reads < 3) return {{}, true};
     return {{ok(request)}, false};
@@ -138,7 +139,7 @@ TEST_F(RetryTest, LostAnswer_OfARead_IsRepeated) {
 }
 
 TEST_F(RetryTest, NotProposed_NoSession_IsRepeated) {
-  int writes = 0;
+  std::atomic<int> writes{0};
   FakeNode node(1, [&](const Request& request) -> Action {
     if (++writes < 3) return {{no(request, Errc::kNoLeader)}, false};
     return {{ok(request)}, false};
@@ -150,7 +151,7 @@ TEST_F(RetryTest, NotProposed_NoSession_IsRepeated) {
 }
 
 TEST_F(RetryTest, OutcomeUnknown_SaidByTheNode_NoSession_IsNotRepeated) {
-  int writes = 0;
+  std::atomic<int> writes{0};
   FakeNode node(1, [&](const Request& request) -> Action {
     ++writes;
     return {{no(request, Errc::kOutcomeUnknown)}, false};
@@ -162,7 +163,7 @@ TEST_F(RetryTest, OutcomeUnknown_SaidByTheNode_NoSession_IsNotRepeated) {
 }
 
 TEST_F(RetryTest, RefusalAfterALostAnswer_IsUnknown_NotNo) {
-  int writes = 0;
+  std::atomic<int> writes{0};
   FakeNode node(1, [&](const Request& request) -> Action {
     if (write_of(request) == nullptr) return {{ok(request)}, false};
     if (++writes == 1) return {{}, true};
@@ -196,7 +197,7 @@ TEST_F(RetryTest, SessionUnknown_NothingWasLost_GoesOnUnderANewOne) {
 }
 
 TEST_F(RetryTest, SessionUnknown_AfterALostAnswer_IsUnknown) {
-  int writes = 0;
+  std::atomic<int> writes{0};
   FakeNode node(1, [&](const Request& request) -> Action {
     if (write_of(request) == nullptr) return {{ok(request)}, false};
     if (++writes == 1) return {{}, true};
@@ -259,7 +260,7 @@ TEST_F(RetryTest, SilentNode_ReadGoesElsewhere) {
 }
 
 TEST_F(RetryTest, SilentNode_WriteWithoutASession_EndsUnknownAtItsDeadline) {
-  int writes = 0;
+  std::atomic<int> writes{0};
   FakeNode silent(1, [&](const Request&) -> Action {
     ++writes;
     return {};
