@@ -125,7 +125,17 @@ void NodeImpl::read_log_again(raft::GroupId group, raft::Index from, raft::Index
 }
 
 void NodeImpl::on_scrub(std::function<void()> work, std::function<void()> done) {
-  wal::Executor& where = seams_.scrub != nullptr ? *seams_.scrub : *seams_.read;
+  scrub_at(seams_.scrub != nullptr ? *seams_.scrub : *seams_.read, std::move(work),
+           std::move(done));
+}
+
+void NodeImpl::between_tables(std::function<void()> work, std::function<void()> done) {
+  scrub_at(seams_.background != nullptr ? *seams_.background : *seams_.apply, std::move(work),
+           std::move(done));
+}
+
+void NodeImpl::scrub_at(wal::Executor& where, std::function<void()> work,
+                        std::function<void()> done) {
   where.post([weak = weak_from_this(), home = seams_.home, work = std::move(work),
               done = std::move(done)] {
     work();

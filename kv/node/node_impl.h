@@ -302,6 +302,8 @@ class NodeImpl final : public Node,
   void read_log_again(raft::GroupId group, raft::Index from, raft::Index to, std::size_t bytes_max,
                       wal::Wal::ReadDone done) override;
   void on_scrub(std::function<void()> work, std::function<void()> done) override;
+  void between_tables(std::function<void()> work, std::function<void()> done) override;
+  void scrub_at(wal::Executor& where, std::function<void()> work, std::function<void()> done);
   void scrub_found(const std::string& what) override {
     damaged(what.empty() ? wal_->damage() : what, true);
   }

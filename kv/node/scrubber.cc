@@ -119,16 +119,29 @@ void Scrubber::step_table() {
   const auto look = std::make_shared<Look>();
   host_.on_scrub(
       [look, files = &files_, path = tables_.back()] {
-        auto fault = check(*files, path, &look->bytes);
-        // A second look: what was being written or removed in that moment is no find.
-        if (fault) fault = check(*files, path, &look->bytes);
+        const auto fault = check(*files, path, &look->bytes);
         // What the disk refuses to give is not known to be damaged; the next pass looks again.
+        if (fault && !fault->unread) look->fault = path;
+      },
+      [this, look] {
+        tables_.pop_back();
+        if (!look->fault.empty()) return look_again(look->fault);
+        busy_ = false;
+        spent(look->bytes);
+      });
+}
+
+/// What was being written or removed in that moment is no find.
+void Scrubber::look_again(const std::string& path) {
+  const auto look = std::make_shared<Look>();
+  host_.between_tables(
+      [look, files = &files_, path] {
+        const auto fault = check(*files, path, &look->bytes);
         if (fault && !fault->unread)
           look->fault = path + " at " + std::to_string(fault->offset) + ": " + fault->what;
       },
       [this, look] {
         busy_ = false;
-        tables_.pop_back();
         if (!look->fault.empty()) found(look->fault);
         spent(look->bytes);
       });

@@ -31,6 +31,8 @@ class ScrubHost {
                               std::size_t bytes_max, wal::Wal::ReadDone done) = 0;
   /// `work` runs elsewhere, `done` on home.
   virtual void on_scrub(std::function<void()> work, std::function<void()> done) = 0;
+  /// As on_scrub(), where LevelDB writes its tables: none is half written while `work` runs.
+  virtual void between_tables(std::function<void()> work, std::function<void()> done) = 0;
   /// File, offset and what; empty: the log's last read knows.
   virtual void scrub_found(const std::string& what) = 0;
 };
@@ -60,6 +62,7 @@ class Scrubber {
   void step_log();
   void list_tables();
   void step_table();
+  void look_again(const std::string& path);
   void spent(std::uint64_t bytes);
   void found(const std::string& what);
 
