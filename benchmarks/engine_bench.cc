@@ -1,13 +1,12 @@
 // What the apply thread and a reader can do: puts applied and gets answered a second, on the disk
 // below TMPDIR, with LevelDB's work on a thread of its own.
 #include <benchmark/benchmark.h>
-#include <stdlib.h>
 
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "benchmarks/scratch.h"
 #include "kv/engine/engine.h"
 #include "wal/posix_file_system.h"
 #include "wal/thread_executor.h"
@@ -34,8 +33,6 @@ std::string key_of(std::uint64_t n) {
 class Bench {
  public:
   explicit Bench(std::size_t table_bytes) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "cairn-bench-XXXXXX").string();
-    directory_ = ::mkdtemp(pattern.data());
     EngineOptions options;
     options.write_buffer_bytes = 64u << 20;
     options.block_cache_bytes = 64u << 20;
@@ -43,7 +40,7 @@ class Bench {
     background_ = std::make_unique<wal::ThreadExecutor>("engine");
     std::string detail;
     engine_ =
-        Engine::open(disk_, directory_ + "/e", 1, 1, options, background_.get(), &detail).value();
+        Engine::open(disk_, directory_ / "e", 1, 1, options, background_.get(), &detail).value();
     raft::Configuration config;
     config.voters = {1};
     engine_->create_group(kGroup, config, 0).value();
@@ -51,7 +48,6 @@ class Bench {
   ~Bench() {
     engine_.reset();
     background_.reset();
-    std::filesystem::remove_all(directory_);
   }
 
   /// Entries that put `count` keys drawn from `keys`; made outside the timed part.
@@ -84,7 +80,7 @@ class Bench {
 
  private:
   wal::PosixFileSystem disk_;
-  std::string directory_;
+  const Scratch directory_;
   std::unique_ptr<wal::ThreadExecutor> background_;
   std::unique_ptr<Engine> engine_;
   raft::Index index_ = 0;

@@ -1,34 +1,31 @@
 // Contention on the store's write path: several threads put at once into one durable store. The
 // locks of the API (PUT /v1/locks/...) do not exist yet; when they do, their benchmark joins this.
 #include <benchmark/benchmark.h>
-#include <stdlib.h>
 
-#include <filesystem>
 #include <memory>
 #include <string>
 
+#include "benchmarks/scratch.h"
 #include "cairn/kv/store.h"
 
 namespace cairn::kv {
 namespace {
 
 struct Shared {
-  std::string directory;
+  const Scratch directory;
   std::unique_ptr<Store> store;
 };
-Shared shared;
+std::unique_ptr<Shared> shared;
 
 void open_store(const benchmark::State&) {
-  std::string pattern = (std::filesystem::temp_directory_path() / "cairn-bench-XXXXXX").string();
-  shared.directory = ::mkdtemp(pattern.data());
+  shared = std::make_unique<Shared>();
   Options options;
-  options.data_dir = shared.directory + "/store";
-  shared.store = std::make_unique<Store>(Store::open(std::move(options)).value());
+  options.data_dir = shared->directory / "store";
+  shared->store = std::make_unique<Store>(Store::open(std::move(options)).value());
 }
 
 void close_store(const benchmark::State&) {
-  shared.store.reset();
-  std::filesystem::remove_all(shared.directory);
+  shared.reset();
 }
 
 /// Argument: 0 each thread has keys of its own, 1 all threads put one key.
@@ -38,7 +35,7 @@ void BM_ContendedPuts(benchmark::State& state) {
   std::uint64_t n = 0;
   for (auto _ : state) {
     const std::string key = state.range(0) == 1 ? "hot" : own + std::to_string(++n % 1000);
-    if (shared.store->put(key, value).has_error()) state.SkipWithError("a put failed");
+    if (shared->store->put(key, value).has_error()) state.SkipWithError("a put failed");
   }
   state.SetItemsProcessed(state.iterations());
 }
@@ -57,7 +54,7 @@ void BM_ContendedCompareAndSet(benchmark::State& state) {
   for (auto _ : state) {
     for (bool done = false; !done;) {
       ++tries;
-      const auto item = shared.store->get("counter");
+      const auto item = shared->store->get("counter");
       if (item.has_error()) {
         state.SkipWithError("a get failed");
         break;
@@ -65,7 +62,7 @@ void BM_ContendedCompareAndSet(benchmark::State& state) {
       WriteOptions options;
       options.if_absent = !*item;
       options.if_revision = *item ? (*item)->mod_revision : 0;
-      done = shared.store->put("counter", "value", options).has_value();
+      done = shared->store->put("counter", "value", options).has_value();
     }
   }
   state.SetItemsProcessed(state.iterations());

@@ -1,12 +1,12 @@
 // The store as a program embeds it: one durable node below TMPDIR.
 #include <benchmark/benchmark.h>
-#include <stdlib.h>
 
-#include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "benchmarks/flood.h"
+#include "benchmarks/scratch.h"
 #include "cairn/kv/store.h"
 
 namespace cairn::kv {
@@ -15,35 +15,35 @@ namespace {
 class Embedded {
  public:
   Embedded() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "cairn-bench-XXXXXX").string();
-    directory_ = ::mkdtemp(pattern.data());
     Options options;
-    options.data_dir = directory_ + "/store";
+    options.data_dir = directory_ / "store";
     store_.emplace(Store::open(std::move(options)).value());
-  }
-  ~Embedded() {
-    store_.reset();
-    std::filesystem::remove_all(directory_);
   }
   Store& operator*() { return *store_; }
 
  private:
-  std::string directory_;
+  const Scratch directory_;  // goes after the store
   std::optional<Store> store_;
 };
 
-/// Waiting puts from one thread: a sync each.
-void BM_EmbeddedPutOneByOne(benchmark::State& state) {
-  Embedded store;
-  std::uint64_t n = 0;
+std::unique_ptr<Embedded> shared;
+
+/// Waiting puts from so many threads: beside BM_WalCommit with as many records a commit.
+void BM_EmbeddedWaitingPuts(benchmark::State& state) {
+  const std::string value(256, 'v');
+  auto n = static_cast<std::uint64_t>(state.thread_index()) << 32;
   for (auto _ : state) {
-    if ((*store).put(Flood::key_of(++n), std::string(256, 'v')).has_error()) {
-      state.SkipWithError("a put failed");
-    }
+    if ((**shared).put(Flood::key_of(++n), value).has_error()) state.SkipWithError("a put failed");
   }
   state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(BM_EmbeddedPutOneByOne)->UseRealTime()->Unit(benchmark::kMicrosecond);
+BENCHMARK(BM_EmbeddedWaitingPuts)
+    ->Setup([](const benchmark::State&) { shared = std::make_unique<Embedded>(); })
+    ->Teardown([](const benchmark::State&) { shared.reset(); })
+    ->Threads(1)
+    ->Threads(8)
+    ->UseRealTime()
+    ->Unit(benchmark::kMicrosecond);
 
 /// Argument: puts under way at once.
 void BM_EmbeddedPuts(benchmark::State& state) {

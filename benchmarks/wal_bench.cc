@@ -1,12 +1,11 @@
 // The log on the disk below TMPDIR: commits of groups of records, each durable before the next.
 #include <benchmark/benchmark.h>
-#include <stdlib.h>
 
-#include <filesystem>
 #include <future>
 #include <memory>
 #include <string>
 
+#include "benchmarks/scratch.h"
 #include "wal/posix_file_system.h"
 #include "wal/thread_executor.h"
 #include "wal/wal.h"
@@ -19,20 +18,17 @@ constexpr GroupId kGroup = 1;
 class Bench {
  public:
   Bench() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "cairn-bench-XXXXXX").string();
-    directory_ = ::mkdtemp(pattern.data());
     std::string detail;
     on_home([&] {
       WalOptions options;
       options.cluster_id = options.node_id = 1;
-      wal_ = Wal::open(files_, directory_ + "/wal", options, home_, disk_, &detail).value();
+      wal_ = Wal::open(files_, directory_ / "wal", options, home_, disk_, &detail).value();
     });
   }
   ~Bench() {
     on_home([this] { wal_.reset(); });
     home_.stop();
     disk_.stop();
-    std::filesystem::remove_all(directory_);
   }
 
   /// Appends so many records and waits until they are durable.
@@ -65,7 +61,7 @@ class Bench {
   }
 
   PosixFileSystem files_;
-  std::string directory_;
+  const Scratch directory_;
   ThreadExecutor home_{"home"};
   ThreadExecutor disk_{"disk"};
   std::unique_ptr<Wal> wal_;

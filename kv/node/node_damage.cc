@@ -17,6 +17,10 @@ constexpr const char* kRemedy =
     "; the other members alone are no majority, so nothing is changed: restore this disk or a "
     "backup (kvctl restore); kvctl verify says what is damaged";
 
+/// Between the turns of two nodes that have both found rot: time for the others to see that the
+/// first one has gone.
+constexpr Micros kScrubTurn = std::chrono::seconds{2};
+
 /// Three voters or more are a majority without any one of them.
 bool can_spare(const std::vector<raft::NodeId>& voters, raft::NodeId member) {
   const bool votes = std::find(voters.begin(), voters.end(), member) != voters.end();
@@ -104,6 +108,57 @@ void NodeImpl::damaged(const std::string& what, bool names_file) {
         else
           report(Error(Errc::kFenced, what));
       });
+}
+
+/// Connected, with the directory that the record knows.
+bool NodeImpl::is_well(const ClusterNode& node) const {
+  const auto facts = peer_facts_.find(node.id);
+  return facts != peer_facts_.end() && facts->second.incarnation == node.incarnation && peers_ &&
+         peers_->up(node.id, net::Channel::kControl);
+}
+
+/// And none comes or goes.
+bool NodeImpl::others_are_well() const {
+  return record_.settled() &&
+         std::all_of(record_.nodes.begin(), record_.nodes.end(),
+                     [this](const ClusterNode& n) { return n.id == self_ || is_well(n); });
+}
+
+/// What the scrub finds, nobody has asked for: there is time until the others are all well, and one
+/// node after another goes. Rot on several disks (a bad batch of them, a bug) would otherwise take
+/// a majority away at once, though each of its members could still have told what it knows.
+void NodeImpl::scrub_found(const std::string& what) {
+  if (scrub_find_.empty()) scrub_found_at_ = now();
+  scrub_find_ = what.empty() ? wal_->damage() : what;
+  if (others_suffice())
+    log_line(LogLine::Level::kWarning, "the scrub found damage (" + scrub_find_ +
+                                           "); data are set aside once all other nodes are well");
+  tend_scrub_find();
+}
+
+void NodeImpl::tend_scrub_find() {
+  if (scrub_find_.empty()) return;
+  const auto rank = std::count_if(record_.nodes.begin(), record_.nodes.end(),
+                                  [this](const ClusterNode& n) { return n.id < self_; });
+  const bool waits = now() < scrub_found_at_ + kScrubTurn * rank || !others_are_well();
+  if (!others_suffice() || !waits) return damaged(std::exchange(scrub_find_, {}), true);
+  lead_nothing();
+}
+
+/// A leader gives its state and its log to who needs them, and would come upon the rot then. It may
+/// be that the next leader is in the same place; one that is well keeps what it gets.
+void NodeImpl::lead_nothing() {
+  for (auto& [group, r] : replicas_) {
+    if (!r->leads()) continue;
+    const raft::Status status = r->core().status();
+    if (status.transferee != raft::kNobody) continue;
+    std::vector<raft::NodeId> ready;
+    for (const raft::NodeId voter : status.config.voters) {
+      const ClusterNode* node = record_.node(node_of(voter));
+      if (node != nullptr && node->member() == voter && is_well(*node)) ready.push_back(voter);
+    }
+    if (!ready.empty()) (void)r->transfer(ready[seams_.random() % ready.size()]);
+  }
 }
 
 std::vector<ScrubHost::Stretch> NodeImpl::log_stretches() const {

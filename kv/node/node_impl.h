@@ -236,6 +236,10 @@ class NodeImpl final : public Node,
   void damaged(const std::string& what, bool names_file = false);
   /// True: it is, and what is to be done about it has begun.
   bool engine_damaged();
+  [[nodiscard]] bool is_well(const ClusterNode& node) const;
+  [[nodiscard]] bool others_are_well() const;
+  void tend_scrub_find();
+  void lead_nothing();
 
   // --- node_founding.cc
   [[nodiscard]] FoundingPlan founding_plan() const;
@@ -304,9 +308,7 @@ class NodeImpl final : public Node,
   void on_scrub(std::function<void()> work, std::function<void()> done) override;
   void between_tables(std::function<void()> work, std::function<void()> done) override;
   void scrub_at(wal::Executor& where, std::function<void()> work, std::function<void()> done);
-  void scrub_found(const std::string& what) override {
-    damaged(what.empty() ? wal_->damage() : what, true);
-  }
+  void scrub_found(const std::string& what) override;
 
   BackupHeader backup_header() override;
   void await_newest(raft::GroupId group, Micros deadline,
@@ -379,8 +381,10 @@ class NodeImpl final : public Node,
   net::FoundingRecord joining_;
   ClusterRecord candidate_;
   bool rejoin_ = false;
-  std::optional<FormerLife> former_;       // while unfounded: it must not found, and whom it knew
-  std::size_t quarantined_ = 0;            // folders of data set aside
+  std::optional<FormerLife> former_;  // while unfounded: it must not found, and whom it knew
+  std::size_t quarantined_ = 0;       // folders of data set aside
+  std::string scrub_find_;            // damage that nothing has been done about yet
+  Micros scrub_found_at_{0};
   bool leaving_for_good_ = false;          // the host was asked to open this node anew
   std::map<NodeNumber, Micros> wiped_by_;  // who says that this directory is not what it was, since
   std::map<NodeNumber, Micros> rejoin_asked_;

@@ -267,6 +267,7 @@ void NodeImpl::upkeep() {
   forget_departed();
   create_wanted();
   scrubber_.tick(now());
+  tend_scrub_find();
   if (maintenance_under_way_) return;
   maintenance_under_way_ = true;
   apply_->run<boost::system::result<bool>>(

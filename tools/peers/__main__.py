@@ -7,8 +7,19 @@ import sys
 import time
 
 import page
+from against_peers import gets, mixes, one_node, puts
+from background import catch_up, compaction
+from bench import Bench
+from embedded import embedded
+from failover import failover
+from growth import growth, many_keys, scans
 from machine import environment
-from rows import FULL, QUICK, Bench
+from size import size_and_start
+
+QUICK = {"puts": puts, "gets": gets, "one-node": one_node, "failover": failover}
+FULL = {**QUICK, "mixes": mixes, "embedded": embedded, "size-and-start": size_and_start,
+        "growth": growth, "scans": scans, "catch-up": catch_up, "compaction": compaction,
+        "many-keys": many_keys}
 
 
 def options():

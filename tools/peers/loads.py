@@ -7,6 +7,7 @@ import subprocess
 
 from servers import BIN
 
+KVBENCH = os.path.join(BIN, "kvbench")
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -52,7 +53,7 @@ def constant(port, connections, seconds):
 
 
 def kvbench(endpoint, *arguments):
-    run = subprocess.run([os.path.join(BIN, "kvbench"), "--endpoints", endpoint, "--output", "json",
+    run = subprocess.run([KVBENCH, "--endpoints", endpoint, "--output", "json",
                           *map(str, arguments)], capture_output=True, text=True)
     try:
         result = json.loads(run.stdout)

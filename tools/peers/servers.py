@@ -96,7 +96,8 @@ class Cluster:
 class Cairn(Cluster):
     name = "cairn"
 
-    def __init__(self, base, nodes, flags=()):
+    def __init__(self, base, nodes, flags=(), name="cairn"):
+        self.name = name
         super().__init__(base, nodes)
         self.native = [0] + free_ports(nodes)
         self.flags = list(flags)
@@ -126,6 +127,20 @@ class Cairn(Cluster):
             view = self.view()
             return view and view["partitions"][0]["leader"]
         return wait_for(find, 30, "cairn has a leader")
+
+    def endpoints(self, nodes=None):
+        return ",".join(f"http://127.0.0.1:{self.http[node]}"
+                        for node in nodes or range(1, self.nodes + 1))
+
+    def metric(self, node, name):
+        """{labels: value} of one metric at one node; nothing while it does not answer."""
+        answer = ask(self.http[node], "GET", "/metrics")
+        found = {}
+        for line in (answer[1].decode() if answer else "").splitlines():
+            series, _, value = line.rpartition(" ")
+            if series.partition("{")[0] == name:
+                found[series.partition("{")[2]] = float(value)
+        return found
 
     def put_request(self, key, value):
         return "PUT", "/v1/kv/" + key, value

@@ -157,12 +157,58 @@ TEST(SimDamage, RotThatNobodyAsksFor_IsFoundByTheScrub) {
       ASSERT_TRUE(story.world.start(damaged));
       ASSERT_TRUE(story.ready());
       story.flip(damaged, part);
-      story.world.run_for(seconds{5});
+      story.world.run_for(seconds{8});
       story.back_with_all(damaged, 60);
       EXPECT_NE(story.note(damaged).find(part), std::string::npos) << story.note(damaged);
       EXPECT_NE(story.note(damaged).find(" at "), std::string::npos) << story.note(damaged);
     }
   }
+}
+
+TEST(SimDamage, RotAtAMajority_FoundByTheScrub_GoesOneNodeAfterTheOther) {
+  for (const std::uint64_t seed : seeds(4)) {
+    DamageStory story(seed, 3);
+    ASSERT_TRUE(story.up());
+    story.put_many(1, 0, 60);
+    const NodeId whole = 1 + seed % 3;
+    for (NodeId id = 1; id <= 3; ++id) {
+      ASSERT_TRUE(story.world.stop(id));  // what it holds is in tables
+      ASSERT_TRUE(story.world.start(id));
+      ASSERT_TRUE(story.ready());
+      if (id != whole) story.flip(id, "engine/0");
+    }
+    const auto new_members = [&] {
+      int count = 0;
+      for (NodeId id = 1; id <= 3; ++id) count += generation_of(story.member(id)) > 0 ? 1 : 0;
+      return count;
+    };
+    ASSERT_TRUE(story.world.run_until([&] { return new_members() == 2; }, seconds{60}))
+        << story.reasons();
+    ASSERT_TRUE(story.ready(seconds{30}));
+    for (NodeId id = 1; id <= 3; ++id) {
+      story.expect_all(id, 60);
+      EXPECT_EQ(story.set_aside(id), id != whole);
+    }
+    story.converge();
+  }
+}
+
+TEST(SimDamage, RotFoundByTheScrub_WhileAnotherNodeIsGone_Waits) {
+  DamageStory story(2, 3);
+  ASSERT_TRUE(story.up());
+  story.put_many(1, 0, 60);
+  ASSERT_TRUE(story.world.stop(2));
+  ASSERT_TRUE(story.world.start(2));
+  ASSERT_TRUE(story.ready());
+  story.world.crash(3, CrashKind::kProcess);
+  story.flip(2, "engine/0");
+  story.world.run_for(seconds{10});
+  EXPECT_FALSE(story.set_aside(2)) << "its log is what makes a majority with node 1";
+  EXPECT_TRUE(story.put_until_ok(1, "k60", "value-60"));
+  ASSERT_TRUE(story.world.start(3));
+  ASSERT_TRUE(
+      story.world.run_until([&] { return generation_of(story.member(2)) > 0; }, seconds{30}));
+  story.back_with_all(2, 61);
 }
 
 TEST(SimDamage, DiskThatRefusesReadsForAWhile_IsNotTakenForDamage) {
