@@ -115,6 +115,23 @@ TEST(Lane, Load_EveryKeyOnceOverAllLanes) {
   EXPECT_EQ(*keys.rbegin(), 1000u);
 }
 
+TEST(Lane, Load_KeyThatFails_EndsIt) {
+  Work work;
+  work.keys = 1000;
+  Phase load;
+  load.what = Phase::What::kLoad;
+  Lane lane(work, load, 0, 1, kStart, nullptr);
+  const auto first = lane.take(kStart);
+  ASSERT_TRUE(first);
+  Outcome refused;
+  refused.result = Outcome::Result::kError;
+  refused.code = "timeout";
+  EXPECT_FALSE(lane.ended(*first, refused, kStart + seconds(10)));
+  EXPECT_TRUE(lane.spent(kStart + seconds(10)));
+  EXPECT_FALSE(lane.take(kStart + seconds(10)));
+  EXPECT_EQ(lane.tally().errors, 1u);
+}
+
 TEST(Lane, Duration_NothingBeginsAfterItsEnd) {
   const Work work;
   Phase phase;

@@ -8,6 +8,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "tools", "peers"))
 
 import page  # noqa: E402
+import servers  # noqa: E402
 from result import Row  # noqa: E402
 
 MACHINE = {"cpu": "a <fast> & small CPU", "cores": 2, "memory_mib": 1024, "kernel": "6",
@@ -59,6 +60,22 @@ class Pages(unittest.TestCase):
         root = ElementTree.fromstring(page.svg(self.rows, MACHINE))
         bars = [shape.get("class") for shape in root.iter("{http://www.w3.org/2000/svg}rect")]
         self.assertEqual(bars, ["paper", "met", "missed"])
+
+
+class Metrics(unittest.TestCase):
+    PAGE = b"""# HELP cairn_applied_index newest applied entry
+cairn_applied_index{partition="0"} 17
+cairn_applied_index{partition="1"} 5
+cairn_applied_index_lag 3
+"""
+
+    def test_a_metric_is_found_by_its_whole_name_and_told_by_label(self):
+        asked, servers.ask = servers.ask, lambda *_: (200, self.PAGE)
+        try:
+            found = servers.Cairn("nowhere", 1).metric(1, "cairn_applied_index")
+        finally:
+            servers.ask = asked
+        self.assertEqual(found, {'partition="0"}': 17, 'partition="1"}': 5})
 
 
 if __name__ == "__main__":

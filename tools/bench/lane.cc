@@ -179,6 +179,8 @@ void Lane::failed(const Operation& operation, const std::string& code, Clock::ti
   tally_.series.failed(now - start_);
   failures_.store(tally_.errors, std::memory_order_relaxed);
   count(now);
+  // A key that is missing makes the run worthless: no waiting until all the others have failed too.
+  if (phase_.what == Phase::What::kLoad) left_ = 0;
 }
 
 void Lane::verified(const Operation& operation, const Outcome& outcome, Clock::time_point now) {
