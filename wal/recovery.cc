@@ -40,6 +40,15 @@ class Recovery {
     return std::move(log_);
   }
 
+  Result<GroupMap> look() {
+    if (auto found = find_segments(); !found) return found.error();
+    ScanEnd end;
+    if (!chain_.empty()) {
+      if (auto sound = replay(&end); !sound) return sound.error();
+    }
+    return std::move(log_.groups);
+  }
+
  private:
   Result<void> find_segments();
   Result<Link> load(std::uint64_t sequence);
@@ -311,6 +320,18 @@ void Recovery::drop_what_is_not_needed() {
 Result<RecoveredLog> recover_log(SegmentStore& store, const WalOptions& options,
                                  std::string* detail) {
   return Recovery(store, options, detail).run();
+}
+
+Result<GroupMap> look_at_log(SegmentStore& store, const WalOptions& options, std::string* detail) {
+  return Recovery(store, options, detail).look();
+}
+
+std::vector<RecoveredGroup> recovered_groups(const GroupMap& groups) {
+  std::vector<RecoveredGroup> all;
+  for (const auto& [id, group] : groups)
+    all.push_back({id, group.hard_state, group.config, group.start, group.start_term, group.last(),
+                   group.last_term()});
+  return all;
 }
 
 }  // namespace cairn::wal

@@ -43,4 +43,10 @@ struct RecoveredLog {
 [[nodiscard]] Result<RecoveredLog> recover_log(SegmentStore& store, const WalOptions& options,
                                                std::string* detail);
 
+/// The groups that recover_log() would find; changes nothing at all.
+[[nodiscard]] Result<GroupMap> look_at_log(SegmentStore& store, const WalOptions& options,
+                                           std::string* detail);
+
+[[nodiscard]] std::vector<RecoveredGroup> recovered_groups(const GroupMap& groups);
+
 }  // namespace cairn::wal

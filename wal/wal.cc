@@ -70,4 +70,12 @@ Result<std::unique_ptr<Wal>> Wal::open(FileSystem& files, std::string directory,
       std::make_unique<WalImpl>(std::move(store), std::move(*recovered), options, home, disk));
 }
 
+Result<std::vector<RecoveredGroup>> Wal::look(FileSystem& files, std::string directory,
+                                              const WalOptions& options, std::string* detail) {
+  SegmentStore store(files, std::move(directory), options);
+  const auto groups = look_at_log(store, options, detail);
+  if (!groups) return groups.error();
+  return recovered_groups(*groups);
+}
+
 }  // namespace cairn::wal

@@ -90,6 +90,12 @@ class Wal {
   [[nodiscard]] static Result<std::unique_ptr<Wal>> open(FileSystem& files, std::string directory,
                                                          const WalOptions& options, Executor& home,
                                                          Executor& disk, std::string* detail);
+  /// What open() would find, sorted by group; nothing is written. Of a log that nobody works on, or
+  /// of a copy of one.
+  [[nodiscard]] static Result<std::vector<RecoveredGroup>> look(FileSystem& files,
+                                                                std::string directory,
+                                                                const WalOptions& options,
+                                                                std::string* detail);
   virtual ~Wal() = default;
 
   /// As found by open(), sorted by group.

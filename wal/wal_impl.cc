@@ -27,10 +27,7 @@ WalImpl::WalImpl(std::shared_ptr<SegmentStore> store, RecoveredLog log, const Wa
       durable_end_(tail_.offset),
       durable_batch_(tail_.next_batch - 1),
       alive_(std::make_shared<WalImpl*>(this)) {
-  for (const auto& [id, group] : groups_) {
-    recovered_.push_back({id, group.hard_state, group.config, group.start, group.start_term,
-                          group.last(), group.last_term()});
-  }
+  recovered_ = recovered_groups(groups_);
   want_spare();
 }
 

@@ -26,6 +26,15 @@
 
 namespace cairn::kv {
 
+/// What a node does about data of its own that it does not rely on any more.
+enum class Distrust {
+  kSetsAside,   // they are damaged: it comes back as a new member
+  kRebuilds,    // its database is damaged, and made again from the log
+  kServesNone,  // they are damaged, and the others are too few to give them back
+  kDisowned,    // its peers know a newer life of this node: as kSetsAside
+  kReplaced,    // the cluster record names another directory in its place: as kSetsAside
+};
+
 /// What the simulator's oracles see of a node's inner life. Called on the home executor; changes
 /// nothing and calls nobody back.
 class NodeWitness {
@@ -36,6 +45,8 @@ class NodeWitness {
   virtual void applied(std::span<const ApplyResult> results) = 0;
   /// A snapshot is this node's state, durably.
   virtual void installed(raft::GroupId group, const raft::SnapshotMeta& meta) = 0;
+  /// Before anything is done about it. Inside open() too.
+  virtual void distrusts(Distrust what, const std::string& why) = 0;
 };
 
 /// The world as a node sees it. All outlive the node. In kvd each executor is a thread, `home` the

@@ -14,6 +14,14 @@ constexpr Micros kDeparture = std::chrono::seconds{5};
 
 }  // namespace
 
+/// Places all replicas anew when it is made, which costs more than the rest of a small node's
+/// start.
+const ClusterRecord& NodeImpl::first_record() {
+  if (first_record_.cluster_id != identity_->founding().cluster_id)
+    first_record_ = first_cluster_record(identity_->founding());
+  return first_record_;
+}
+
 void NodeImpl::use_record(const ClusterRecord& record) {
   record_ = record;
   routes_.update(record_);
@@ -57,8 +65,9 @@ void NodeImpl::record_changed(const ClusterRecord& before) {
     log_line(LogLine::Level::kWarning, "this node was removed from the cluster");
   if (me != nullptr && (me->incarnation != identity_->incarnation() || me->member() != member_)) {
     removed_ = true;  // what it was
-    come_back_anew(me->incarnation == 0 ? "it was removed and added again"
-                                        : "another directory has taken its place");
+    come_back_anew(Distrust::kReplaced, me->incarnation == 0
+                                            ? "it was removed and added again"
+                                            : "another directory has taken its place");
     return;
   }
   for (const ClusterNode& node : record_.nodes) {
@@ -115,7 +124,7 @@ void NodeImpl::look_at_record() {
   const auto item = engine_->get(kMetadataGroup, kClusterKey);
   if (!item) return;
   if (!item->has_value()) {
-    state_record_ = first_cluster_record(identity_->founding());
+    state_record_ = first_record();
     return;
   }
   auto record = decode_cluster_record((**item).value);

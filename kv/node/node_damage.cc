@@ -53,10 +53,15 @@ FormerLife NodeImpl::life_that_ends(const std::string& why) const {
   return life;
 }
 
+void NodeImpl::show_distrust(Distrust what, const std::string& why) const {
+  if (seams_.witness != nullptr) seams_.witness->distrusts(what, why);
+}
+
 /// Found while the directory was opened, before this node said a word. The next open() begins anew.
 Error NodeImpl::damaged_at_start(const Error& found) {
   if (!others_suffice()) return Error(Errc::kCorrupt, found.detail + kRemedy);
   log_line(LogLine::Level::kError, "its data are damaged: " + found.detail);
+  show_distrust(Distrust::kSetsAside, found.detail);
   if (auto marked =
           mark_for_setting_aside(*seams_.files, options_.data_dir, life_that_ends(found.detail));
       !marked)
@@ -67,6 +72,7 @@ Error NodeImpl::damaged_at_start(const Error& found) {
 /// The database is damaged and the log, from its first entry on, is not: it is made again from
 /// that.
 Result<void> NodeImpl::rebuild_engine(const std::string& why) {
+  show_distrust(Distrust::kRebuilds, why);
   const auto folder =
       set_engine_aside(*seams_.files, options_.data_dir, why, seams_.clock->wall_ms());
   if (!folder) return folder.error();
@@ -88,7 +94,9 @@ bool NodeImpl::log_has_all() const {
 /// first.
 void NodeImpl::damaged(const std::string& what, bool names_file) {
   if (leaving_for_good_ || fenced_ || failed_ || state_ != State::kServing) return;
-  if (!others_suffice()) {
+  const bool spared = others_suffice();
+  show_distrust(spared ? Distrust::kSetsAside : Distrust::kServesNone, what);
+  if (!spared) {
     fence("its data are damaged: " + what + kRemedy, Errc::kCorrupt);
     return;
   }

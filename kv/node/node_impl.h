@@ -164,6 +164,7 @@ class NodeImpl final : public Node,
   void learn_record(const ClusterRecord& record);
   void record_changed(const ClusterRecord& before);
   void update_peers();
+  const ClusterRecord& first_record();
   void look_at_record();
   void ask_record(NodeNumber peer, std::uint64_t epoch);
   void heard_record(std::string_view bytes);
@@ -223,12 +224,13 @@ class NodeImpl final : public Node,
   void consider_rejoin(const net::Hello& hello,
                        const std::function<void(net::HelloReply::Verdict)>& verdict);
   void watch_refusal();
-  void come_back_anew(const std::string& why);
+  void come_back_anew(Distrust what, const std::string& why);
   [[nodiscard]] std::string joining_reason() const;
 
   // --- node_damage.cc
   [[nodiscard]] bool others_suffice() const;
   [[nodiscard]] FormerLife life_that_ends(const std::string& why) const;
+  void show_distrust(Distrust what, const std::string& why) const;
   [[nodiscard]] Error damaged_at_start(const Error& found);
   [[nodiscard]] Result<void> rebuild_engine(const std::string& why);
   [[nodiscard]] bool log_has_all() const;
@@ -360,6 +362,7 @@ class NodeImpl final : public Node,
   // The cluster.
   ClusterRecord record_;         // the newest that is durable here; epoch 0: unfounded
   std::uint64_t learning_ = 0;   // epoch that is being made durable
+  ClusterRecord first_record_;   // as founded; cluster_id 0: not made yet
   ClusterRecord state_record_;   // the metadata group's, as applied here; epoch 0: no replica
   Revision state_revision_ = 0;  // at which that was read
   raft::NodeId member_ = 0;      // that this node is in every group

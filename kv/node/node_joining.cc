@@ -90,14 +90,16 @@ void NodeImpl::consider_rejoin(const net::Hello& hello,
 void NodeImpl::watch_refusal() {
   for (const auto& [peer, since] : wiped_by_) {
     if (now() - since < kRefusalHolds) continue;
-    come_back_anew("its peers know a newer life of this node than this directory");
+    come_back_anew(Distrust::kDisowned,
+                   "its peers know a newer life of this node than this directory");
     return;
   }
 }
 
-void NodeImpl::come_back_anew(const std::string& why) {
+void NodeImpl::come_back_anew(Distrust what, const std::string& why) {
   if (leaving_for_good_ || fenced_ || failed_ || !seams_.reopen) return;
   leaving_for_good_ = true;
+  show_distrust(what, why);
   log_line(LogLine::Level::kWarning, "begins anew with an empty directory: " + why);
   change_identity([files = seams_.files, dir = options_.data_dir, life = life_that_ends(why)](
                       Identity&) { return mark_for_setting_aside(*files, dir, life); },

@@ -102,7 +102,7 @@ Result<void> NodeImpl::found_alone() {
 
 Result<void> NodeImpl::open_data() {
   const bool changed = identity_->cluster().epoch != 0;
-  use_record(changed ? identity_->cluster() : first_cluster_record(identity_->founding()));
+  use_record(changed ? identity_->cluster() : first_record());
   const ClusterNode* me = record_.node(self_);
   const bool mine = me != nullptr && me->incarnation == identity_->incarnation();
   member_ = mine ? me->member() : member_id(self_, identity_->generation());
@@ -339,7 +339,7 @@ Result<void> NodeImpl::start() {
 
 void NodeImpl::begin_serving() {
   if (removed_ && record_.node(self_) != nullptr)
-    come_back_anew("another directory has taken its place");
+    come_back_anew(Distrust::kReplaced, "another directory has taken its place");
   look_at_record();
   campaign_first();
   std::vector<raft::GroupId> half_retired;

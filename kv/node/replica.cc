@@ -191,8 +191,9 @@ void Replica::propose_gathered() {
 
 void Replica::remember(std::vector<std::shared_ptr<const std::string>> payloads, raft::Index first,
                        raft::Term term) {
-  // An older pending proposal at such an index has left this log, but another leader may still
-  // hold and commit it: it stays undecided.
+  // An older pending proposal at such an index has left this log, and will not be committed any
+  // more: the own no-op below it is. Its answer waits for its index all the same, so that nobody is
+  // called back in the middle of this turn.
   while (!pending_.empty() && pending_.back().index >= first) {
     orphans_.push_back(std::move(pending_.back()));
     pending_.pop_back();

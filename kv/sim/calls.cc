@@ -53,7 +53,7 @@ CallPtr<T> World::call(NodeId at, std::function<void(Node&, Callback<T>)> begin)
     std::shared_ptr<PendingCall<T>> pending;
     ~Guard() {
       const Life* alive = pending->world.alive(pending->life);
-      if (!pending->done && alive && !alive->starved) {
+      if (!pending->done && alive && !alive->memory.ran_out) {
         pending->world.fail("a call was never answered");
       }
     }

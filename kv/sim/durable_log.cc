@@ -2,8 +2,6 @@
 
 #include <cstdlib>
 
-#include "wal/manual_executor.h"
-
 namespace cairn::kv::sim {
 
 DurableLog read_durable_log(World& world, NodeId node) {
@@ -17,15 +15,13 @@ DurableLog read_durable_log(World& world, NodeId node) {
       std::strtoull(world.node(node).cluster().cluster_id.c_str(), nullptr, 16);
   wal_options.node_id = node;
   wal_options.segment_bytes = options.segment_bytes;
-  wal::ManualExecutor home;
-  wal::ManualExecutor disk;
   std::string detail;
-  const auto opened = wal::Wal::open(copy, directory, wal_options, home, disk, &detail);
-  if (!opened) {
-    log.error = opened.error().message() + " " + detail;
+  const auto found = wal::Wal::look(copy, directory, wal_options, &detail);
+  if (!found) {
+    log.error = found.error().message() + " " + detail;
     return log;
   }
-  for (const wal::RecoveredGroup& group : (*opened)->recovered()) log.groups[group.group] = group;
+  for (const wal::RecoveredGroup& group : *found) log.groups[group.group] = group;
   return log;
 }
 

@@ -101,6 +101,7 @@ void World::crash_at_change(NodeId id, std::uint64_t kth, CrashKind kind) {
 
 void World::disarm(NodeId id) {
   Member& member = members_.at(id);
+  if (member.life) member.life->memory.tasks_left = member.life->memory.posts_left = 0;
   if (member.power_cut_at == 0) return;
   member.power_cut_at = 0;
   member.disk.drop_on_failed_sync(true);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <new>
 #include <utility>
 
 #include "kv/sim/event_queue.h"
@@ -27,15 +28,36 @@ struct Cost {
   }
 };
 
+/// What one life's tasks find, until it runs out: at the k-th task that begins, or at the k-th that
+/// a task hands over, in the middle of what it does.
+struct Memory {
+  std::uint64_t tasks_left = 0, posts_left = 0;  // 0: for all
+  bool in_task = false;
+  bool ran_out = false;
+
+  [[nodiscard]] bool for_task() {
+    if (tasks_left == 0 || --tasks_left > 0) return true;
+    ran_out = true;
+    return false;
+  }
+  void take_for_post() {
+    if (!in_task || posts_left == 0 || --posts_left > 0) return;
+    ran_out = true;
+    throw std::bad_alloc();
+  }
+};
+
 /// One task after another, each at least a microsecond after the one before: so the order of
 /// posting holds whatever the ties say.
 class SimExecutor final : public wal::Executor {
  public:
-  SimExecutor(EventQueue& queue, LifeId life, const char* kind, Cost cost, raft::Random random)
-      : queue_(queue), life_(life), kind_(kind), cost_(cost), random_(random) {}
+  SimExecutor(EventQueue& queue, LifeId life, const char* kind, Cost cost, raft::Random random,
+              Memory* memory = nullptr)
+      : queue_(queue), life_(life), kind_(kind), cost_(cost), random_(random), memory_(memory) {}
 
   void post(wal::Task task) override {
     if (ended_) return;
+    if (memory_ != nullptr) memory_->take_for_post();
     const Time cost = std::max(Time(1), cost_.draw(random_)) * slowness_;
     busy_until_ = std::max(busy_until_, queue_.now()) + cost;
     queue_.at(busy_until_, life_, kind_, std::move(task));
@@ -55,6 +77,7 @@ class SimExecutor final : public wal::Executor {
   const char* kind_;
   Cost cost_;
   raft::Random random_;
+  Memory* memory_;
   Time busy_until_{0};
   std::int64_t slowness_ = 1;
   bool ended_ = false;

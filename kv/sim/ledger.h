@@ -121,6 +121,13 @@ class Ledger final : public Observer {
 /// Does every quorum of one meet every quorum of the other?
 [[nodiscard]] bool quorums_meet(const raft::Configuration& a, const raft::Configuration& b);
 
+/// As a voter or a learner.
+[[nodiscard]] bool names(const raft::Configuration& config, raft::NodeId member);
+
+// For failures' texts.
 [[nodiscard]] std::string where(raft::GroupId group, raft::Index index);
+[[nodiscard]] std::string of_node(NodeId node);
+/// Of a node that came back as another one: "node 3.2".
+[[nodiscard]] std::string of_member(raft::NodeId member);
 
 }  // namespace cairn::kv::sim

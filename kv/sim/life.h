@@ -17,6 +17,7 @@ class World::Witness final : public NodeWitness {
   void committed(raft::GroupId group, std::span<const raft::Entry> entries) override;
   void applied(std::span<const ApplyResult> results) override;
   void installed(raft::GroupId group, const raft::SnapshotMeta& meta) override;
+  void distrusts(Distrust what, const std::string& why) override;
 
  private:
   World& world_;
@@ -27,10 +28,13 @@ class World::Witness final : public NodeWitness {
 struct World::Life {
   Life(World& world, LifeId life, NodeId node_id, const MachineClocks& machine)
       : id(life),
-        home(world.queue_, life, "home", world.options_.home, world.chance_of("home", life)),
-        log(world.queue_, life, "log", world.options_.log, world.chance_of("log", life)),
-        apply(world.queue_, life, "apply", world.options_.apply, world.chance_of("apply", life)),
-        read(world.queue_, life, "read", world.options_.read, world.chance_of("read", life)),
+        home(world.queue_, life, "home", world.options_.home, world.chance_of("home", life),
+             &memory),
+        log(world.queue_, life, "log", world.options_.log, world.chance_of("log", life), &memory),
+        apply(world.queue_, life, "apply", world.options_.apply, world.chance_of("apply", life),
+              &memory),
+        read(world.queue_, life, "read", world.options_.read, world.chance_of("read", life),
+             &memory),
         clock(world.queue_, home, life, machine),
         chance(world.chance_of("node", life)),
         witness(world, node_id, life) {}
@@ -41,13 +45,18 @@ struct World::Life {
     clock.end();
   }
 
+  /// A task of one of its executors?
+  [[nodiscard]] bool is_task(const Event& event) const {
+    return event.kind == home.kind() || event.kind == log.kind() || event.kind == apply.kind() ||
+           event.kind == read.kind();
+  }
+
   LifeId id;
+  Memory memory;
   SimExecutor home, log, apply, read;
   SimClock clock;
   raft::Random chance;
   Witness witness;
-  std::uint64_t starves_in = 0;  // tasks; 0: not
-  bool starved = false;
   Time paused_until{0};
   Time paused_slot{0};  // where the next event goes that the pause holds up
   std::map<raft::GroupId, GroupEvent::State> seen;  // of its groups, by observers

@@ -183,20 +183,8 @@ void Nemesis::on_node(const NodeEvent& event) {
         }
       });
       break;
-    case NodeEvent::Kind::kDamaged:
-      // It would get well again, and nobody would hear that it need not have been ill.
-      if (!damaged_.contains(event.node) && !lost_.contains(event.node) &&
-          !disk_troubled(event.node)) {
-        world_.fail("DAMAGE: node " + std::to_string(event.node) + " finds its data damaged, and " +
-                    "nobody damaged them: " + std::string(event.detail));
-      }
-      // It gives up what it has, and comes back as another member; unless the others are too few.
-      if (!damaged_.contains(event.node) &&
-          event.detail.find("its data are damaged") != std::string_view::npos &&
-          event.detail.find("fenced") == std::string_view::npos) {
-        const auto was = members_seen_.find(event.node);
-        lost_.emplace(event.node, was == members_seen_.end() ? event.node : was->second);
-      }
+    case NodeEvent::Kind::kDistrusts:
+      distrusted(event);
       break;
     case NodeEvent::Kind::kStopped:
     case NodeEvent::Kind::kRefused:
@@ -207,6 +195,7 @@ void Nemesis::on_node(const NodeEvent& event) {
 
 void Nemesis::on_sent(const FrameSent& event) {
   under_way_[event.frame] = {event.life, event.to};
+  if (!event.messages.empty()) watch_for_return(event);
 }
 
 void Nemesis::on_ended(const FrameEnded& event) {

@@ -112,6 +112,7 @@ class Nemesis final : public Observer {
   void crash(NodeId node, CrashKind kind, raft::Random& random);
   void start_later(NodeId node, Time after);
   void start(NodeId node);
+  void starve(NodeId node, raft::Random& random);
   void stop_in_order(NodeId node, std::optional<Time> killed_after, Time down);
   void strobe(NodeId node, int times, std::int64_t ms, Time every);
 
@@ -123,6 +124,8 @@ class Nemesis final : public Observer {
   [[nodiscard]] bool shows(NodeId node, const std::string& path) const;
   [[nodiscard]] bool is_another(NodeId node, raft::NodeId was) const;
   void watch_damage();
+  void distrusted(const NodeEvent& event);
+  void watch_for_return(const FrameSent& event);
   bool lose_directory(NodeId node, Fault fault, raft::Random& random);
   void roll_back_soon(NodeId node, int looks);
   [[nodiscard]] bool all_know(LifeId life, NodeId node);
@@ -159,6 +162,7 @@ class Nemesis final : public Observer {
   std::set<NodeId> starting_;            // start_later is under way
   std::set<NodeId> stopping_;
   std::map<NodeId, raft::NodeId> lost_;  // lost their directories; the members that they were
+  std::map<NodeId, LifeId> lost_in_;     // of these, whom the nemesis robbed: the life it ended
   std::map<NodeId, raft::NodeId> members_seen_;  // as which a node was seen last
   std::uint64_t returned_ = 0;
   std::uint64_t given_up_ = 0, added_again_ = 0, promoted_ = 0;
@@ -167,6 +171,8 @@ class Nemesis final : public Observer {
   std::set<NodeId> removed_;     // somebody has asked for it
   std::set<NodeId> departures_;  // of these, who went for sure
   std::set<NodeId> off_;
+  std::set<NodeId>
+      wanted_again_;           // went, and was added again: its old directory counts for nothing
   bool change_asked_ = false;  // and not known to be taken
   std::function<void(NodeId)> on_newcomer_;
 

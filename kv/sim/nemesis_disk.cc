@@ -211,6 +211,29 @@ bool Nemesis::rot(NodeId node, Fault fault, raft::Random& random) {
   return true;
 }
 
+/// A node gives up what it holds. It will get well again, and nobody would hear that it need not
+/// have been ill.
+void Nemesis::distrusted(const NodeEvent& event) {
+  const NodeId node = event.node;
+  if (event.distrust == Distrust::kReplaced) return;  // people's doing
+  const bool damaged = damaged_.contains(node);
+  const bool touched = damaged || lost_.contains(node);
+  const std::string who = "node " + std::to_string(node);
+  if (event.distrust == Distrust::kDisowned) {
+    if (touched || wanted_again_.contains(node)) return;
+    world_.fail(
+        "DISOWNED: " + who +
+        " is refused by its peers, and its directory was never lost: " + std::string(event.detail));
+  } else if (!touched && !disk_troubled(node)) {
+    world_.fail("DAMAGE: " + who +
+                " finds its data damaged, and nobody damaged them: " + std::string(event.detail));
+  }
+  // It comes back as another member.
+  if (damaged || event.distrust != Distrust::kSetsAside) return;
+  const auto was = members_seen_.find(node);
+  lost_.emplace(node, was == members_seen_.end() ? node : was->second);
+}
+
 /// Another member than it was: it was given a new place.
 bool Nemesis::is_another(NodeId node, raft::NodeId was) const {
   if (!world_.running(node)) return false;
@@ -251,12 +274,23 @@ bool Nemesis::lose_directory(NodeId node, Fault fault, raft::Random& random) {
   const auto groups = world_.node(node).groups();
   if (groups.empty()) return false;
   lost_[node] = groups.front().member;
+  lost_in_[node] = world_.life_of(node);
   for (auto& [life, heard] : heard_) heard.erase(node);  // it forgets whom it knew
   told(fault, node, {});
   world_.crash(node, kind);
   world_.disk(node).load(fault == Fault::kWiped ? wal::MemoryFileSystem::Image{}
                                                 : before_boot_.at(node).image);
   return true;
+}
+
+/// A directory that was lost has no voice: what it knows is older than what its member promised.
+void Nemesis::watch_for_return(const FrameSent& event) {
+  const auto lost = lost_.find(event.from);
+  const auto in = lost_in_.find(event.from);
+  if (lost == lost_.end() || in == lost_in_.end() || event.life <= in->second) return;
+  if (member_at(world_.node(event.from)) != lost->second) return;
+  world_.fail("LOST: node " + std::to_string(event.from) +
+              " speaks as the member whose directory was lost");
 }
 
 void Nemesis::roll_back_soon(NodeId node, int looks) {

@@ -110,6 +110,7 @@ bool Nemesis::add_again(const Roster& roster, raft::Random& random) {
   removed_.erase(node);
   departures_.erase(node);
   off_.erase(node);
+  wanted_again_.insert(node);
   if (emptied) {
     if (world_.running(node)) world_.crash(node, CrashKind::kProcess);
     world_.wipe(node);

@@ -56,8 +56,7 @@ bool Nemesis::strike_process(Fault fault, raft::Random& random) {
       return true;
     }
     case Fault::kOutOfMemory:
-      told(fault, node, "one of its next tasks");
-      world_.starve(node, random.between(1, 200));
+      starve(node, random);
       return true;
     case Fault::kPause: {
       told(fault, node, "nothing of it runs");
@@ -72,6 +71,13 @@ bool Nemesis::strike_process(Fault fault, raft::Random& random) {
       return true;
     }
   }
+}
+
+void Nemesis::starve(NodeId node, raft::Random& random) {
+  const bool begins = chance(random, 500);
+  told(Fault::kOutOfMemory, node, begins ? "one of its next tasks" : "what a task hands over");
+  const std::uint64_t kth = random.between(1, 200);
+  world_.starve(node, kth, begins ? World::Starved::kTask : World::Starved::kPost);
 }
 
 void Nemesis::stop_in_order(NodeId node, std::optional<Time> killed_after, Time down) {

@@ -18,8 +18,9 @@ void World::watch_leaders() {
   next_watch_ = now() + kWatchEvery;
   for (const auto& [id, member] : members_) {
     if (!member.life || !member.life->node) continue;
-    for (const Node::GroupStatus& group : member.life->node->groups()) {
-      if (!group.leads) continue;
+    member.life->node->glance(glances_);
+    for (const Node::GroupGlance& group : glances_) {
+      if (group.role != raft::Role::kLeader) continue;
       const auto [known, first] = leaders_.emplace(std::pair(group.group, group.term), id);
       if (!first && known->second != id) {
         fail("group " + std::to_string(group.group) + ", term " + std::to_string(group.term) +
@@ -79,6 +80,14 @@ void World::Witness::applied(std::span<const ApplyResult> results) {
 void World::Witness::installed(raft::GroupId group, const raft::SnapshotMeta& meta) {
   const SnapshotInstalled event{world_.now(), node_, life_, group, meta.index, meta.term};
   for (Observer* observer : world_.observers_) observer->on_installed(event);
+}
+
+void World::Witness::distrusts(Distrust what, const std::string& why) {
+  // In the moment of a power cut nobody hears it.
+  if (power_is_gone(world_.members_.at(node_))) return;
+  const NodeEvent event{
+      NodeEvent::Kind::kDistrusts, world_.now(), node_, life_, Time(0), why, what};
+  for (Observer* observer : world_.observers_) observer->on_node(event);
 }
 
 bool World::all_ready() const {

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "kv/engine/engine.h"
+#include "kv/node/node.h"
 #include "kv/sim/event_queue.h"
 #include "net/wire.h"
 #include "raft/core.h"
@@ -20,12 +21,12 @@ namespace cairn::kv::sim {
 struct NodeEvent {
   enum class Kind {
     kStarted,
-    kRefused,  // it did not start: `detail` says why
-    kStopped,  // in order
-    kCrashed,  // `detail`: "process", "power", ...
-    kPaused,   // until `until`
-    kFailed,   // it says that it serves no more: `detail`
-    kDamaged,  // it says that its data are damaged: `detail`
+    kRefused,    // it did not start: `detail` says why
+    kStopped,    // in order
+    kCrashed,    // `detail`: "process", "power", ...
+    kPaused,     // until `until`
+    kFailed,     // it says that it serves no more: `detail`
+    kDistrusts,  // data of its own, as `distrust` says: `detail`
   };
   Kind kind = Kind::kStarted;
   Time at{0};
@@ -33,6 +34,7 @@ struct NodeEvent {
   LifeId life = 0;
   Time until{0};
   std::string_view detail;
+  Distrust distrust = Distrust::kSetsAside;
 };
 
 /// A group's member changed: role, term, leader, commit, applied or last. `before` is zero when it

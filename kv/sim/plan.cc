@@ -34,6 +34,7 @@ class Draw {
     faults();
     network();
     limits();
+    ample_logs();
     clients();
     end();
     return plan_;
@@ -138,6 +139,12 @@ class Draw {
       o.log_entries_kept = r.between(8, 60);
       o.segment_bytes = 16u << 10;
     }
+  }
+
+  void ample_logs() {
+    raft::Random r = random("plan-ample-logs");
+    const bool some = chance(r, 150);
+    if (some || profile_.ample_logs) plan_.ample_logs.insert(r.between(1, plan_.nodes));
   }
 
   void clients() {

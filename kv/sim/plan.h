@@ -47,6 +47,8 @@ struct Plan {
   NetworkLaw network;
   Cost log, apply;
   Options options;  // limits and timeouts; the rest is the world's
+  /// Of these nodes the logs are never cut: they can give by entries what others give by snapshots.
+  std::set<NodeId> ample_logs;
 
   // Clients.
   std::size_t clients = 4;

@@ -25,6 +25,11 @@ Profile with_tiny_logs(Profile p) {
   return p;
 }
 
+Profile with_ample_logs(Profile p) {
+  p.ample_logs = true;
+  return p;
+}
+
 Profile with_leases(Profile p) {
   p.leases = true;
   return p;
@@ -140,9 +145,9 @@ std::vector<Profile> by_hazard() {
                {kWallJump, kWallStrobe, kClockDrift, kClockStep, kKill}),
       with_leases(directed("q4-leases", "leaders that read under leases, and lose their place",
                            {kClockDrift, kSuspend, kPause, kIsolate, kCutOneWay, kLeaderMove})),
-      with_large_values(with_tiny_logs(
+      with_ample_logs(with_large_values(with_tiny_logs(
           directed("z5-installs", "snapshots in several chunks, while leaders change",
-                   {kIsolate, kKill, kClog, kReset, kPause, kSlowSync, kLeaderMove}))),
+                   {kIsolate, kKill, kClog, kReset, kPause, kSlowSync, kLeaderMove})))),
       with_tiny_logs(directed("z4-snapshots", "followers that need snapshots all the time",
                               {kIsolate, kKill, kPowerCutAtWrite, kClog, kReset, kPause})),
   };

@@ -17,8 +17,9 @@ struct Profile {
   bool small = false;           // one partition
   bool calm = false;
   bool sometimes_calm = false;
-  bool tiny_logs = false;  // snapshots all the time
-  bool leases = false;     // always; else sometimes
+  bool tiny_logs = false;   // snapshots all the time
+  bool ample_logs = false;  // always at one node; else sometimes
+  bool leases = false;      // always; else sometimes
   Time length_min{2'000'000};
   Time length_max{16'000'000};
   Time fault_every_min{150'000};

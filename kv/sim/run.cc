@@ -4,9 +4,9 @@
 #include <cstdio>
 #include <stdexcept>
 
-#include "kv/placement/member.h"
 #include "kv/sim/clients.h"
 #include "kv/sim/ledger.h"
+#include "kv/sim/liveness.h"
 #include "kv/sim/nemesis.h"
 #include "kv/sim/probes.h"
 #include "kv/sim/witness.h"
@@ -19,13 +19,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr Time kDigestsEvery{400'000};
-/// How long a healed majority may take, in longest election timeouts (600 ms): to lead and serve,
-/// and to bring every one of its members to the same state (snapshots may have to be shipped).
-constexpr Time kServesWithin = milliseconds{600} * 40;
-constexpr Time kConvergesWithin = milliseconds{600} * 100;
-/// A healed majority that stands still keeps its leaders for so long.
-constexpr Time kStaysLedFor = milliseconds{600} * 4;
-constexpr std::uint64_t kSucceededMin = 5;
 
 WorldOptions world_options(const Plan& plan) {
   WorldOptions o;
@@ -44,6 +37,10 @@ WorldOptions world_options(const Plan& plan) {
     options.segment_bytes = plan.options.segment_bytes;
     options.log_entries_kept = plan.options.log_entries_kept;
     options.log_bytes_kept = plan.options.log_bytes_kept;
+    if (plan.ample_logs.contains(options.node_id)) {
+      options.log_entries_kept = 1u << 20;
+      options.log_bytes_kept = 1ull << 30;
+    }
     options.memory_bytes = plan.options.memory_bytes;
     options.lease_drift_ppm = plan.options.lease_drift_ppm;
     options.idempotency_keys_max = plan.options.idempotency_keys_max;
@@ -62,7 +59,8 @@ class Run {
         ledger_(
             world_, [this](NodeId id) { return nemesis_.is_sound(id); },
             [this](NodeId id) { return nemesis_.must_remember(id); }),
-        clients_(world_, plan, [this](raft::GroupId group) { return ledger_.commit(group); }) {
+        clients_(world_, plan, [this](raft::GroupId group) { return ledger_.commit(group); }),
+        liveness_(world_, plan, nemesis_, ledger_, clients_, founders_) {
     // Oracles first: what they say stands in the watchers' pictures at its moment.
     for (Observer* o : std::initializer_list<Observer*>{&ledger_, &nemesis_, &probes_}) {
       world_.observe(o);
@@ -74,8 +72,8 @@ class Run {
   RunResult all() {
     if (found()) {
       trouble();
-      if (go_on()) liveness();
-      if (go_on()) quiesce();
+      if (go_on()) liveness_.heal_and_serve();
+      if (go_on()) liveness_.quiesce();
     }
     judge();
     return result();
@@ -88,7 +86,8 @@ class Run {
     nemesis_.prepare();
     world_.start_all();
     if (!world_.run_until([&] { return world_.all_ready(); }, seconds{30})) {
-      world_.fail("LIVENESS: the cluster was not founded and ready within 30 s: " + reasons());
+      world_.fail("LIVENESS: the cluster was not founded and ready within 30 s: " +
+                  liveness_.reasons());
     }
     for (NodeId id = 1; id <= plan_.nodes && go_on(); ++id) {
       for (const auto& group : world_.node(id).groups()) founders_[group.group].insert(id);
@@ -107,215 +106,6 @@ class Run {
       ledger_.compare_digests();
     }
     if (go_on()) nemesis_.make_sure();
-  }
-
-  // --- the liveness phase
-
-  /// All nodes but the damaged ones, or, while nobody comes or goes, a majority of every group's
-  /// voters.
-  void choose_core() {
-    raft::Random random = world_.random("core");
-    for (NodeId id = 1; id <= world_.nodes(); ++id) {
-      if (!nemesis_.damaged().contains(id) && !nemesis_.is_off(id)) core_.insert(id);
-    }
-    if (!plan_.heal_core_only || !nemesis_.members_settled()) return;
-    core_only_ = true;
-    for (std::uint64_t tries = 2 * world_.nodes(); tries > 0; --tries) {
-      const NodeId one = random.between(1, world_.nodes());
-      if (core_.erase(one) == 1 && !has_majorities()) core_.insert(one);
-    }
-  }
-
-  /// Of every group.
-  [[nodiscard]] bool has_majorities() const {
-    return std::all_of(founders_.begin(), founders_.end(), [this](const auto& group) {
-      const raft::Configuration& config = *ledger_.configuration(group.first);
-      return has_majority(config.voters) && has_majority(config.voters_outgoing);
-    });
-  }
-  [[nodiscard]] bool has_majority(const std::vector<raft::NodeId>& voters) const {
-    const auto alive = std::count_if(voters.begin(), voters.end(), [this](raft::NodeId voter) {
-      return core_.contains(node_of(voter));
-    });
-    return voters.empty() || static_cast<std::size_t>(alive) * 2 > voters.size();
-  }
-
-  void liveness() {
-    nemesis_.end();
-    choose_core();
-    nemesis_.heal(core_);
-    // Where a node outside leads by the grace of a part of the core, the rest may not hear it.
-    if (core_only_) must_converge_ = nemesis_.break_for_good(core_);
-    clients_.prefer({core_.begin(), core_.end()});
-    for (std::uint32_t p = 1; p <= plan_.partitions && go_on(); ++p) serve(p);
-    for (int i = 0; i < 50 && clients_.succeeded() < kSucceededMin; ++i) world_.run_for(seconds{1});
-    world_.run_for(seconds{1});
-  }
-
-  /// A fresh client must be able to write and then to read what it wrote, elsewhere.
-  void serve(raft::GroupId group) {
-    const std::string key = clients_.fresh_key(group);
-    WriteOptions write;
-    ReadOptions read;
-    write.timeout = read.timeout = milliseconds{1'000};
-    const Time deadline = world_.now() + kServesWithin;
-    if (!until_ok(deadline, [&](NodeId at) { return world_.put(at, key, "fresh", write); })) {
-      return world_.fail("LIVENESS: no write to group " + std::to_string(group) + " within " +
-                         std::to_string(kServesWithin.count() / 1000) + " ms: " + reasons());
-    }
-    if (!until_ok(deadline, [&](NodeId at) { return world_.get(at, key, read); })) {
-      world_.fail("LIVENESS: no read of group " + std::to_string(group) + " within " +
-                  std::to_string(kServesWithin.count() / 1000) + " ms: " + reasons());
-    }
-  }
-
-  template <class Send>
-  bool until_ok(Time deadline, Send send) {
-    const std::vector<NodeId> nodes(core_.begin(), core_.end());
-    for (std::size_t i = 0; world_.now() < deadline && go_on(); ++i) {
-      const auto call = send(nodes[i % nodes.size()]);
-      world_.run_until([&] { return call->done(); }, seconds{10});
-      if (call->ok()) return true;
-      world_.run_for(milliseconds{50});
-    }
-    return false;
-  }
-
-  void quiesce() {
-    clients_.stop();
-    if (!world_.run_until([&] { return clients_.idle(); }, seconds{20})) {
-      return world_.fail("LIVENESS: a call has no answer 20 s after the last one began");
-    }
-    if (!must_converge_) {
-      world_.run_for(seconds{1});
-      ledger_.compare_digests();
-      return;
-    }
-    const Time deadline = world_.now() + kConvergesWithin;
-    while (!done() && world_.now() < deadline && go_on()) world_.run_for(milliseconds{200});
-    if (go_on() && converged() && !members_stand()) {
-      world_.fail("MEMBERS: a change of members has not ended after " +
-                  std::to_string(kConvergesWithin.count() / 1000) +
-                  " ms: " + newest_roster(world_).describe() + ";" + reasons());
-    } else if (go_on() && !converged()) {
-      world_.fail("LIVENESS: the majority's states differ after " +
-                  std::to_string(kConvergesWithin.count() / 1000) + " ms: " + states() + reasons());
-    }
-    ledger_.compare_digests();
-    if (go_on()) stays_led();
-  }
-
-  /// Who does not hear the leader, but is heard, must not unseat it: those outside of the core, or,
-  /// where all are whole, one whose log is as good as the leader's.
-  void stays_led() {
-    raft::Random random = world_.random("half-deaf");
-    if (!chance(random, 600)) return;
-    NodeId leader = 0;
-    NodeId deaf = 0;
-    if (!core_only_) {
-      const raft::Configuration& config = *ledger_.configuration(1);
-      leader = world_.leader(1);
-      for (const raft::NodeId voter : config.voters) {
-        if (node_of(voter) != leader) deaf = node_of(voter);
-        if (!core_.contains(node_of(voter))) return;
-      }
-      // With fewer, the leader's own majority would be gone.
-      if (leader == 0 || config.voters.size() < 3 || world_.nodes() != plan_.nodes) return;
-      world_.network().cut(leader, deaf);
-    }
-    const std::uint64_t leaders = ledger_.counts().leaders;
-    world_.run_for(kStaysLedFor);
-    if (deaf != 0) world_.network().heal(leader, deaf);
-    ++stood_;
-    if (ledger_.counts().leaders != leaders) {
-      world_.fail("STABILITY: " + std::to_string(ledger_.counts().leaders - leaders) +
-                  " leaders in a healed majority's last " +
-                  std::to_string(kStaysLedFor.count() / 1000) + " ms: " + states());
-    }
-  }
-
-  bool done() { return converged() && members_stand(); }
-
-  /// Every member of the core has applied all of every group, and says the same of it.
-  bool converged() {
-    const Roster roster = newest_roster(world_);
-    std::map<raft::GroupId, raft::Index> applied;
-    for (const NodeId id : core_) {
-      if (!roster.nodes.contains(id)) continue;
-      // Who leaves need not get what it has not; whether it has gone, members_stand() asks.
-      if (roster.leaving.contains(id)) continue;
-      if (!world_.running(id)) return false;
-      const auto groups = world_.node(id).groups();
-      for (raft::GroupId group = 1; group <= roster.wanted.size(); ++group) {
-        const bool has = std::any_of(groups.begin(), groups.end(),
-                                     [group](const auto& status) { return status.group == group; });
-        if (roster.wanted[group - 1].contains(id) && !has) return false;
-      }
-      for (const Node::GroupStatus& g : groups) {
-        const auto [at, first] = applied.emplace(g.group, g.applied);
-        if (at->second != g.applied || g.applied != g.commit || g.applied != g.last) return false;
-      }
-    }
-    return true;
-  }
-
-  /// Where all members are whole and connected: no change is under way any more, everybody knows
-  /// it, who lost its directory is back, and who was removed leads nothing.
-  bool members_stand() {
-    const Roster roster = newest_roster(world_);
-    if (core_only_ ||
-        !std::includes(core_.begin(), core_.end(), roster.nodes.begin(), roster.nodes.end())) {
-      return true;
-    }
-    if (!roster.settled) return false;
-    for (const NodeId id : core_) {
-      if (!world_.running(id)) continue;
-      const Node& node = world_.node(id);
-      const auto groups = node.groups();
-      if (!roster.nodes.contains(id)) {
-        if (std::any_of(groups.begin(), groups.end(), [](const auto& g) { return g.serves; }))
-          return false;
-        continue;
-      }
-      const ClusterView view = node.cluster();
-      if (view.epoch != roster.epoch || !node.not_ready_reasons().empty()) return false;
-      for (const PartitionView& p : view.partitions)
-        if (p.joint) return false;
-      for (const auto& g : groups) {  // what is wanted elsewhere has been dropped here
-        const bool wanted = g.group == 0 || roster.wanted[g.group - 1].contains(id);
-        if (!wanted && !roster.learners.contains(id)) return false;
-      }
-    }
-    members_stood_ = true;
-    return true;
-  }
-
-  std::string reasons() {
-    std::string all;
-    for (NodeId id = 1; id <= world_.nodes(); ++id) {
-      all += " node " + std::to_string(id);
-      all += core_.empty() || core_.contains(id) ? ":" : " (not of the majority):";
-      if (!world_.running(id)) {
-        all += " does not run;";
-        continue;
-      }
-      for (const std::string& reason : world_.node(id).not_ready_reasons())
-        all += " " + reason + ";";
-    }
-    return all;
-  }
-
-  std::string states() {
-    std::string all;
-    for (const NodeId id : core_) {
-      if (!world_.running(id)) continue;
-      for (const auto& g : world_.node(id).groups()) {
-        all += " node " + std::to_string(id) + " " + where(g.group, g.applied) + " of " +
-               std::to_string(g.commit) + " of " + std::to_string(g.last) + " term " +
-               std::to_string(g.term) + " leader " + std::to_string(g.leader) + ";";
-      }
-    }
-    return all;
   }
 
   // --- judgements
@@ -384,12 +174,12 @@ class Run {
     probes["oracle-acks"] = c.acks;
     probes["oracle-entries"] = c.committed;
     probes["snapshots-installed"] = c.snapshots;
-    probes["oracle-stability"] = stood_;
+    probes["oracle-stability"] = liveness_.stood();
     probes["lease-reads"] = probes["lease-reads-at-once"] = 0;
     probes["joins-given-up"] = nemesis_.given_up();
     probes["members-back"] = nemesis_.added_again();
     probes["learners-promoted"] = nemesis_.promoted();
-    probes["members-settled-at-the-end"] = members_stood_ ? 1 : 0;
+    probes["members-settled-at-the-end"] = liveness_.members_stood() ? 1 : 0;
     probes["directory-lost-and-back"] = nemesis_.returned();
     probes["damage-found-and-repaired"] = nemesis_.repaired();
     probes["oracle-recalls"] = c.recalls;
@@ -421,12 +211,8 @@ class Run {
   Nemesis nemesis_;
   Ledger ledger_;
   Clients clients_;
-  std::map<raft::GroupId, std::set<NodeId>> founders_;
-  std::set<NodeId> core_;
-  bool core_only_ = false;
-  bool must_converge_ = true;
-  bool members_stood_ = false;
-  std::uint64_t stood_ = 0;  // times that leaders had to stay
+  Founders founders_;
+  Liveness liveness_;
 };
 
 }  // namespace

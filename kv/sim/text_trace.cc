@@ -31,8 +31,8 @@ void TextTrace::line(Time at, const std::string& text) {
 }
 
 void TextTrace::on_node(const NodeEvent& event) {
-  static constexpr const char* kWords[] = {"starts", "does not start", "stopped",         "ends",
-                                           "paused", "serves no more", "has damaged data"};
+  static constexpr const char* kWords[] = {"starts", "does not start", "stopped",           "ends",
+                                           "paused", "serves no more", "distrusts its data"};
   line(event.at, "node " + number(event.node) + " " + kWords[static_cast<std::size_t>(event.kind)] +
                      (event.detail.empty() ? "" : ": " + std::string(event.detail)));
 }

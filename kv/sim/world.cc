@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <new>
 #include <stdexcept>
 #include <utility>
 
@@ -108,13 +109,7 @@ Options World::options_for(NodeId id) {
   Options options = members_.at(id).options;
   if (options_.adjust) options_.adjust(options);
   members_.at(id).adjusted = options;
-  options.log = [this, id](const LogLine& line) {
-    note(id, line);
-    // Said before anything is done about it: afterwards the node is whole again, as another member.
-    const bool damaged = line.text.find("its data are damaged") != std::string::npos ||
-                         line.text.find("its database is damaged") != std::string::npos;
-    if (damaged && !power_is_gone(members_.at(id))) tell(NodeEvent::Kind::kDamaged, id, line.text);
-  };
+  options.log = [this, id](const LogLine& line) { note(id, line); };
   options.on_failure = [this, id](const Error& e) {
     note(id, {LogLine::Level::kError, "failed: " + e.message()});
     const Member& member = members_.at(id);
@@ -122,7 +117,7 @@ Options World::options_for(NodeId id) {
     // allowed.
     if (power_is_gone(member)) return;
     tell(NodeEvent::Kind::kFailed, id, e.detail);
-    if (member.life && member.life->starved) return;
+    if (member.life && member.life->memory.ran_out) return;
     if (!member.failure_allowed || e.code == Errc::kInternal) {
       fail("node " + std::to_string(id) + " failed: " + e.message());
     }
@@ -261,21 +256,31 @@ bool World::put_off(Event& event) {
   return true;
 }
 
-void World::starve(NodeId id, std::uint64_t kth) {
-  if (Life* life = members_.at(id).life.get()) life->starves_in = kth;
+void World::starve(NodeId id, std::uint64_t kth, Starved where) {
+  Life* life = members_.at(id).life.get();
+  if (!life) return;
+  (where == Starved::kTask ? life->memory.tasks_left : life->memory.posts_left) = kth;
 }
 
-/// As at the edge of a real executor: the task is gone with all that it held, the node has failed.
-/// (Not the k-th allocation: how many there are is a matter of compiler and library, and a seed is
-/// one run in any build.)
-bool World::starves(Event& event) {
+/// As at the edge of a real executor: a task that finds no memory is gone with all that it held,
+/// and the node has failed. (Not the k-th allocation: how many there are is a matter of compiler
+/// and library, and a seed is one run in any build. Tasks, and what they hand over, are counted
+/// alike.)
+void World::run_task(Event& event) {
   Life* life = alive(event.life);
-  if (!life || life->starves_in == 0 || !life->node) return false;
-  if (event.kind != life->home.kind() || --life->starves_in > 0) return false;
-  life->starved = true;
+  if (!life || !life->node || !life->is_task(event)) return event.run();
+  if (life->memory.for_task()) {
+    life->memory.in_task = true;
+    try {
+      event.run();
+    } catch (const std::bad_alloc&) {
+      if (!life->memory.ran_out) throw;
+    }
+    life->memory.in_task = false;
+  }
+  if (!life->memory.ran_out) return;
   event.run = nullptr;
   life->node->fail("no memory for a task");
-  return true;
 }
 
 void World::hang_disk(NodeId id, Time span) {
@@ -319,7 +324,7 @@ void World::step() {
   trace_.add(id);
   trace_.add(std::string_view(event.kind));
   try {
-    if (!starves(event)) event.run();
+    run_task(event);
   } catch (const std::exception& e) {  // the executor's edge
     fail("node " + std::to_string(id) + ", " + event.kind + ": exception: " + e.what());
     if (Life* life = alive(event.life); life && life->node) life->node->fail(e.what());

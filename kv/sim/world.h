@@ -91,8 +91,10 @@ class World {
   void crash(NodeId id, CrashKind kind);
   /// Loses power at the k-th change of the disk from now on, if it comes to that.
   void crash_at_change(NodeId id, std::uint64_t kth, CrashKind kind);
-  /// The k-th task of its home executor from now on finds no memory: the node ends there.
-  void starve(NodeId id, std::uint64_t kth);
+  /// The k-th task of its executors from now on, or the k-th that a task hands to one of them,
+  /// finds no memory: the node ends there.
+  enum class Starved { kTask, kPost };
+  void starve(NodeId id, std::uint64_t kth, Starved where);
   /// Takes a power cut, or a task without memory, that has not come yet off again.
   void disarm(NodeId id);
   /// Empties the disk of a node that does not run.
@@ -201,8 +203,7 @@ class World {
   bool look_for_power_cut(NodeId id);
   void watch_leaders();
   void watch_groups(NodeId id);
-  /// True: the event is the task that finds no memory.
-  [[nodiscard]] bool starves(Event& event);
+  void run_task(Event& event);
   /// True: the event waits for the end of a pause.
   [[nodiscard]] bool put_off(Event& event);
   void tell(NodeEvent::Kind kind, NodeId id, std::string_view detail, Time until = Time(0));

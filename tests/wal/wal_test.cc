@@ -38,6 +38,33 @@ TEST_F(LogTest, Commit_Done_SurvivesPowerCut) {
   EXPECT_EQ(wal->term_at(1, 2), 5u);
 }
 
+TEST_F(LogTest, Look_FindsWhatOpenFinds_AndWritesNothing) {
+  for (int i = 0; i < 20; ++i) append(1, std::string(1'000, 'x'));  // several segments
+  append(2, 1, 9, "other");
+  vote(1, {5, 3, 1});
+  configure(1, "a,b,c");
+  EXPECT_FALSE(commit_and_run());
+  power_cut();
+  const auto before = files.image();
+  const auto seen = Wal::look(files, "log", options, &detail);
+  ASSERT_TRUE(seen) << detail;
+  EXPECT_EQ(files.image(), before);
+  ASSERT_FALSE(open());
+  ASSERT_EQ(seen->size(), wal->recovered().size());
+  for (const RecoveredGroup& group : *seen) {
+    const auto opened = found(group.group);
+    ASSERT_TRUE(opened);
+    EXPECT_EQ(group.hard_state, opened->hard_state);
+    EXPECT_EQ(group.config, opened->config);
+    EXPECT_EQ(group.last_index, opened->last_index);
+    EXPECT_EQ(group.last_term, opened->last_term);
+  }
+  const std::string path = segments().front();
+  for (std::uint64_t at = 256; at < files.read_file(path).size(); at += 512)
+    files.flip_bit(path, at, 0);
+  EXPECT_FALSE(Wal::look(files, "log", options, &detail)) << "rot is no end of the log";
+}
+
 TEST_F(LogTest, Commit_NotYetDone_SaysNothing) {
   append(1, "one");
   commit();

@@ -22,6 +22,8 @@ class DamageStory : public Story {
  public:
   using Story::Story;
 
+  /// In order: what it holds is in tables afterwards.
+  bool restart(NodeId id) { return world.stop(id) && world.start(id) && ready(); }
   void put_many(NodeId at, int from, int to) {
     for (int i = from; i < to; ++i) put_until_ok(at, key(i), value(i));
   }
@@ -63,12 +65,20 @@ class DamageStory : public Story {
     const auto groups = world.node(id).groups();
     return groups.empty() ? 0 : groups.front().member;
   }
+  /// No change is under way any more, at an epoch as late as this.
+  bool settled(NodeId id, std::uint64_t epoch = 0) {
+    for (int i = 0; i < 600; ++i) {
+      const ClusterView view = world.node(id).cluster();
+      if (view.epoch >= epoch && !view.change_under_way) return true;
+      world.run_for(milliseconds{100});
+    }
+    return false;
+  }
   /// It is ready again, as another member, with all data.
   void back_with_all(NodeId id, int count) {
     ASSERT_TRUE(world.run_until([&] { return member(id) != 0; }, seconds{30})) << reasons();
     ASSERT_TRUE(ready(seconds{30}));
-    const auto settled = [&] { return !world.node(id).cluster().change_under_way; };
-    for (int i = 0; i < 600 && !settled(); ++i) world.run_for(milliseconds{100});
+    EXPECT_TRUE(settled(id));
     EXPECT_GT(generation_of(member(id)), 0u) << "as the member that it was, it must not speak";
     expect_all(id, count);
     converge();
@@ -128,9 +138,7 @@ TEST(SimDamage, TableFoundDamagedWhileItRuns_ComesBackWithoutARestart) {
     story.put_many(1, 0, 60);
     const NodeId leader = story.leader_up();
     const NodeId damaged = seed % 2 == 0 ? leader : story.other_than(leader);
-    ASSERT_TRUE(story.world.stop(damaged));  // what it holds is in tables
-    ASSERT_TRUE(story.world.start(damaged));
-    ASSERT_TRUE(story.ready());
+    ASSERT_TRUE(story.restart(damaged));
     story.flip(damaged, "engine/0");
     ReadOptions here;
     here.consistency = Consistency::kEventual;
@@ -153,9 +161,7 @@ TEST(SimDamage, RotThatNobodyAsksFor_IsFoundByTheScrub) {
       ASSERT_TRUE(story.up());
       story.put_many(1, 0, 60);
       const NodeId damaged = 1 + seed % 3;
-      ASSERT_TRUE(story.world.stop(damaged));
-      ASSERT_TRUE(story.world.start(damaged));
-      ASSERT_TRUE(story.ready());
+      ASSERT_TRUE(story.restart(damaged));
       story.flip(damaged, part);
       story.world.run_for(seconds{8});
       story.back_with_all(damaged, 60);
@@ -217,9 +223,7 @@ TEST(SimDamage, DiskThatRefusesReadsForAWhile_IsNotTakenForDamage) {
     ASSERT_TRUE(story.up());
     story.put_many(1, 0, 60);
     const NodeId troubled = 1 + seed % 3;
-    ASSERT_TRUE(story.world.stop(troubled));
-    ASSERT_TRUE(story.world.start(troubled));
-    ASSERT_TRUE(story.ready());
+    ASSERT_TRUE(story.restart(troubled));
     story.world.allow_failure(troubled);
     story.world.disk(troubled).fail(wal::MemoryFileSystem::Call::kRead, 1, EIO, true);
     story.world.run_for(seconds{5});
@@ -236,9 +240,7 @@ TEST(SimDamage, WithoutAScrub_NobodyLooks) {
   DamageStory story(3, 3, [](Options& o) { o.scrub_bytes_per_second = 0; });
   ASSERT_TRUE(story.up());
   story.put_many(1, 0, 20);
-  ASSERT_TRUE(story.world.stop(2));
-  ASSERT_TRUE(story.world.start(2));
-  ASSERT_TRUE(story.ready());
+  ASSERT_TRUE(story.restart(2));
   story.flip(2, "engine/0");
   story.world.run_for(seconds{20});
   EXPECT_FALSE(story.set_aside(2)) << "else the other story proves nothing";
@@ -248,9 +250,7 @@ TEST(SimDamage, Alone_WhatTheScrubFinds_EndsItsService_WithFileAndOffset) {
   DamageStory story(4, 1);
   ASSERT_TRUE(story.up());
   story.put_many(1, 0, 60);
-  ASSERT_TRUE(story.world.stop(1));
-  ASSERT_TRUE(story.world.start(1));
-  ASSERT_TRUE(story.ready());
+  ASSERT_TRUE(story.restart(1));
   story.world.allow_failure(1);
   story.flip(1, "engine/0");
   story.world.run_for(seconds{5});
@@ -276,31 +276,22 @@ TEST(SimDamage, LogThatHoldsEverything_MakesTheDatabaseAgain) {
   }
 }
 
-TEST(SimDamage, Alone_ItRefuses_AndChangesNothing) {
-  DamageStory story(5, 1);
-  ASSERT_TRUE(story.up());
-  story.put_many(1, 0, 5);
-  ASSERT_TRUE(story.world.stop(1));
-  story.flip_log(1);
-  const auto started = story.world.start(1);
-  ASSERT_FALSE(started);
-  EXPECT_EQ(started.error().code, Errc::kCorrupt);
-  EXPECT_NE(started.error().detail.find("wal/wal-0000000000000001 at "), std::string::npos)
-      << started.error().detail;
-  EXPECT_NE(started.error().detail.find("backup"), std::string::npos);
-  EXPECT_FALSE(story.set_aside(1));
-}
-
-TEST(SimDamage, OfTwoMembers_NeitherCanBeSpared) {
-  DamageStory story(5, 2);
-  ASSERT_TRUE(story.up());
-  story.put_many(1, 0, 5);
-  ASSERT_TRUE(story.world.stop(2));
-  story.flip_log(2);
-  const auto started = story.world.start(2);
-  ASSERT_FALSE(started);
-  EXPECT_EQ(started.error().code, Errc::kCorrupt);
-  EXPECT_FALSE(story.set_aside(2));
+TEST(SimDamage, AloneOrOfTwo_ItRefuses_AndChangesNothing) {
+  for (const std::size_t nodes : {1u, 2u}) {
+    DamageStory story(5, nodes);
+    ASSERT_TRUE(story.up());
+    story.put_many(1, 0, 5);
+    const NodeId damaged = nodes;
+    ASSERT_TRUE(story.world.stop(damaged));
+    story.flip_log(damaged);
+    const auto started = story.world.start(damaged);
+    ASSERT_FALSE(started);
+    EXPECT_EQ(started.error().code, Errc::kCorrupt);
+    EXPECT_NE(started.error().detail.find("wal/wal-0000000000000001 at "), std::string::npos)
+        << started.error().detail;
+    EXPECT_NE(started.error().detail.find("backup"), std::string::npos);
+    EXPECT_FALSE(story.set_aside(damaged));
+  }
 }
 
 TEST(SimDamage, Majority_NobodyLeads_AndNothingIsFoundedAnew) {
@@ -343,12 +334,7 @@ TEST(SimDamage, AllThatItWasStartedWithHaveGone_ItFindsTheOthersAllTheSame) {
           node.change_members(replace, std::move(done));
         }));
     ASSERT_TRUE(plan) << plan.error().message();
-    const auto settled = [&] {
-      const ClusterView view = story.world.node(3).cluster();
-      return view.epoch > 2 && !view.change_under_way;
-    };
-    for (int i = 0; i < 600 && !settled(); ++i) story.world.run_for(milliseconds{100});
-    ASSERT_TRUE(settled());
+    ASSERT_TRUE(story.settled(3, 3));
     for (const NodeId gone : {1, 2}) story.world.crash(gone, CrashKind::kProcess);
     ASSERT_TRUE(story.world.stop(3));
     story.flip_log(3);
