@@ -12,7 +12,7 @@ namespace cairn::kv {
 namespace {
 
 constexpr Micros kWordTimeout = std::chrono::seconds{2};
-constexpr Micros kSaidAgain = std::chrono::seconds{1};
+constexpr Micros kSaidAgain = std::chrono::seconds{10};
 constexpr Micros kCompareTimeout = std::chrono::minutes{10};
 constexpr std::size_t kWordsInOne = 1'024;
 
