@@ -234,6 +234,8 @@ class NodeImpl final : public Node,
   [[nodiscard]] std::string joining_reason() const;
 
   // --- node_states.cc
+  [[nodiscard]] bool handle_states(NodeNumber from, net::Channel channel,
+                                   const net::Request& request, Micros deadline);
   void say_states();
   void hear_states(NodeNumber leader, std::string_view body);
   [[nodiscard]] std::string judge_states(NodeNumber from, const std::vector<StateWord>& words);

@@ -160,12 +160,6 @@ void NodeImpl::handle_request(raft::NodeId from, net::Channel channel, net::Requ
     else
       reply(from, channel, id, RpcReply(Refusal{result.error(), raft::kNobody}));
   };
-  const Callback<std::string> admin_answer = [answer](Result<std::string> body) {
-    if (body)
-      answer(Result<AdminReply>(AdminReply{std::move(*body)}));
-    else
-      answer(Result<AdminReply>(body.error()));
-  };
   const auto here = [this](raft::GroupId group) {
     return replica(group) != nullptr && state_ == State::kServing && !failed_;
   };
@@ -194,29 +188,9 @@ void NodeImpl::handle_request(raft::NodeId from, net::Channel channel, net::Requ
       }
       break;
     case RequestKind::kStates:
-      if (const auto words = decode_state_words(request.body);
-          words && state_ == State::kServing && !fenced_ && !failed_) {
-        reply(from, channel, request.id, RpcReply(AdminReply{judge_states(from, *words)}));
-        return;
-      }
-      break;
     case RequestKind::kStateView:
-      if (const auto ask = decode_state_ask(request.body);
-          ask && state_ == State::kServing && !fenced_ && !failed_) {
-        state_views_.serve(from, *ask, deadline, admin_answer);
-        return;
-      }
-      break;
     case RequestKind::kCompare:
-      if (const auto wish = decode_comparison(request.body); wish && wish->node == self_) {
-        compare_here(*wish, [admin_answer](Result<StateReport> report) {
-          if (report)
-            admin_answer(encode_report(*report));
-          else
-            admin_answer(report.error());
-        });
-        return;
-      }
+      if (handle_states(from, channel, request, deadline)) return;
       break;
     case RequestKind::kRecord:
       handle_record_request(from, channel, request.id);

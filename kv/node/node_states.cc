@@ -30,6 +30,38 @@ std::vector<NodeNumber> nodes_of(const std::vector<raft::NodeId>& members) {
 
 }  // namespace
 
+/// False: it does not decode, or this node does not serve.
+bool NodeImpl::handle_states(NodeNumber from, net::Channel channel, const net::Request& request,
+                             Micros deadline) {
+  if (state_ != State::kServing || fenced_ || failed_) return false;
+  const Callback<std::string> answer = [this, from, channel,
+                                        id = request.id](Result<std::string> body) {
+    if (body)
+      reply(from, channel, id, RpcReply(AdminReply{std::move(*body)}));
+    else
+      reply(from, channel, id, RpcReply(Refusal{body.error(), raft::kNobody}));
+  };
+  if (request.kind == static_cast<std::uint16_t>(RequestKind::kStates)) {
+    const auto words = decode_state_words(request.body);
+    if (words) answer(judge_states(from, *words));
+    return words.has_value();
+  }
+  if (request.kind == static_cast<std::uint16_t>(RequestKind::kStateView)) {
+    const auto ask = decode_state_ask(request.body);
+    if (ask) state_views_.serve(from, *ask, deadline, answer);
+    return ask.has_value();
+  }
+  const auto wish = decode_comparison(request.body);
+  if (!wish || wish->node != self_) return false;
+  compare_here(*wish, [answer](Result<StateReport> report) {
+    if (report)
+      answer(encode_report(*report));
+    else
+      answer(report.error());
+  });
+  return true;
+}
+
 /// What was found equal is said again when there is something new, or now and then: the leader's
 /// may have become another.
 void NodeImpl::say_states() {
