@@ -32,6 +32,9 @@ class Backend {
   virtual void move_leader(std::uint32_t partition, std::uint64_t to,
                            kv::Callback<std::uint64_t> done) = 0;
 
+  virtual void compare_states(const kv::StateComparison& wish,
+                              kv::Callback<kv::StateReport> done) = 0;
+
   [[nodiscard]] virtual std::vector<std::string> not_ready_reasons() const = 0;
   [[nodiscard]] virtual kv::ClusterView cluster() const = 0;
   [[nodiscard]] virtual kv::RingView ring(std::string_view key) const = 0;

@@ -33,7 +33,8 @@ std::optional<Problem> decode(Call& call, const Route& route, const Target& targ
     call.key = std::move(*key);
     call.key_hash = std::hash<std::string_view>{}(call.key);
   }
-  if (call.endpoint == Endpoint::kPromote || call.endpoint == Endpoint::kLeader)
+  if (call.endpoint == Endpoint::kPromote || call.endpoint == Endpoint::kLeader ||
+      call.endpoint == Endpoint::kDiff || call.endpoint == Endpoint::kHeal)
     call.key = route.key;
   if (target.query.empty()) return std::nullopt;
   auto query = parse_query(target.query);
@@ -133,6 +134,8 @@ void handle(HandlerContext& context, Call&& call, Responder respond) {
     case Endpoint::kNodes:
     case Endpoint::kPromote:
     case Endpoint::kLeader:
+    case Endpoint::kDiff:
+    case Endpoint::kHeal:
       return handle_members(context, std::move(call), std::move(respond));
     default:
       return handle_admin(context, std::move(call), std::move(respond));

@@ -1,5 +1,5 @@
 // Who the members are, and who leads: /v1/cluster/nodes, …/{id}/promote,
-// /v1/cluster/partitions/{p}/leader.
+// /v1/cluster/partitions/{p}/leader; and what their replicas hold: …/{p}/diff, …/{p}/heal.
 #include <charconv>
 #include <utility>
 
@@ -100,6 +100,37 @@ void move_leader(HandlerContext& context, const Call& call, Responder respond) {
   });
 }
 
+/// The metadata group has replicas as partitions have.
+void compare(HandlerContext& context, const Call& call, Responder respond) {
+  kv::StateComparison wish;
+  wish.heal = call.endpoint == Endpoint::kHeal;
+  wish.metadata = call.key == "metadata";
+  const auto partition = wish.metadata ? std::optional<std::uint64_t>(0) : path_number(call.key);
+  if (!partition || *partition >= kPartitionsEnd)
+    return answer_bad_request(
+        call, "the partition must be a number from 0 to 4095, or \"metadata\"", respond);
+  wish.partition = static_cast<std::uint32_t>(*partition);
+  JsonReader json(call.body);
+  json.object([&](const std::string& name) {
+    if (name == "node")
+      wish.node = json.number();
+    else if (name == "deep" && !wish.heal)
+      wish.deep = json.boolean();
+    else
+      json.complain("unknown field \"" + name + "\": known are node" + (wish.heal ? "" : ", deep"));
+  });
+  auto complaint = json.finish();
+  if (!complaint && wish.node == 0)
+    complaint = "the field \"node\" is missing: whose replica shall be compared?";
+  if (complaint) return answer_bad_request(call, std::move(*complaint), respond);
+  context.backend.compare_states(wish, [respond](kv::Result<kv::StateReport> report) {
+    if (!report) return answer_error(report.error(), true, false, respond);
+    Response r;
+    r.body = render_report(*report);
+    respond(std::move(r));
+  });
+}
+
 }  // namespace
 
 void handle_members(HandlerContext& context, Call&& call, Responder respond) {
@@ -111,6 +142,9 @@ void handle_members(HandlerContext& context, Call&& call, Responder respond) {
       return change_nodes(context, call, std::move(respond));
     case Endpoint::kPromote:
       return promote(context, call, std::move(respond));
+    case Endpoint::kDiff:
+    case Endpoint::kHeal:
+      return compare(context, call, std::move(respond));
     default:
       return move_leader(context, call, std::move(respond));
   }

@@ -75,7 +75,7 @@ void append_replica(std::string& out, const kv::ReplicaView& replica) {
   append_json_string(out, replica.state);
   out += ",\"role\":";
   append_json_string(out, replica.role);
-  out += '}';
+  out += replica.diverged ? ",\"diverged\":true}" : ",\"diverged\":false}";
 }
 
 // `each` appends one element.
@@ -217,6 +217,40 @@ std::string render_cluster(const kv::ClusterView& view) {
   out += view.change_under_way ? ",\"change_under_way\":true" : ",\"change_under_way\":false";
   out += ",\"partitions\":";
   append_array(out, view.partitions, append_partition);
+  out += "}\n";
+  return out;
+}
+
+std::string render_report(const kv::StateReport& report) {
+  std::string out = "{\"partition\":";
+  if (report.metadata)
+    out += "\"metadata\"";
+  else
+    append_number(out, report.partition);
+  out += ",\"node\":";
+  append_number(out, report.node);
+  out += ",\"against\":";
+  append_number(out, report.against);
+  out += ",\"index\":";
+  append_number_string(out, report.index);
+  out += report.quarantined ? ",\"quarantined\":true" : ",\"quarantined\":false";
+  out += ",\"buckets\":";
+  append_array(out, report.buckets,
+               [](std::string& to, std::uint32_t bucket) { append_number(to, bucket); });
+  out += ",\"differing\":";
+  append_number_string(out, report.differing);
+  out += ",\"healed\":";
+  append_number_string(out, report.healed);
+  out += ",\"keys\":";
+  append_array(out, report.keys, [](std::string& to, const kv::StateDifference& one) {
+    to += '{';
+    append_json_bytes(to, "key", one.key);
+    to += ",\"revision\":";
+    append_id_or_null(to, one.revision);
+    to += ",\"revision_against\":";
+    append_id_or_null(to, one.revision_against);
+    to += '}';
+  });
   out += "}\n";
   return out;
 }

@@ -19,6 +19,7 @@ namespace cairn::http {
 [[nodiscard]] std::string render_cluster(const kv::ClusterView& view);
 [[nodiscard]] std::string render_plan(const kv::MemberPlan& plan);
 [[nodiscard]] std::string render_leader(std::uint32_t partition, std::uint64_t leader);
+[[nodiscard]] std::string render_report(const kv::StateReport& report);
 [[nodiscard]] std::string render_ring(std::string_view key, const kv::RingView& view);
 [[nodiscard]] std::string render_not_ready(const std::vector<std::string>& reasons);
 

@@ -16,6 +16,8 @@ enum class Endpoint : std::uint8_t {
   kNodes,    // /v1/cluster/nodes
   kPromote,  // /v1/cluster/nodes/{id}/promote
   kLeader,   // /v1/cluster/partitions/{p}/leader
+  kDiff,     // /v1/cluster/partitions/{p}/diff
+  kHeal,     // /v1/cluster/partitions/{p}/heal
   kRing,     // /v1/ring/{key}
   kBackup,   // /v1/backup
   kHealth,   // /health
@@ -29,7 +31,7 @@ inline constexpr std::size_t kEndpoints = static_cast<std::size_t>(Endpoint::kNo
 struct Route {
   Endpoint endpoint = Endpoint::kNone;
   std::string_view
-      key;  // still percent-encoded; of kItem and kRing; the number of kPromote, kLeader
+      key;  // still percent-encoded; of kItem and kRing; what stands in the path of others
 };
 
 /// `path` is raw: an escaped slash is part of a key, never of a route.

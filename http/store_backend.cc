@@ -46,6 +46,11 @@ class StoreBackend final : public Backend {
     store_.async_move_leader(partition, to, {}, std::move(done));
   }
 
+  void compare_states(const kv::StateComparison& wish,
+                      kv::Callback<kv::StateReport> done) override {
+    store_.async_compare_states(wish, std::move(done));
+  }
+
   std::vector<std::string> not_ready_reasons() const override { return store_.not_ready_reasons(); }
   kv::ClusterView cluster() const override { return store_.cluster(); }
   kv::RingView ring(std::string_view key) const override { return store_.ring(key); }

@@ -216,6 +216,19 @@ Result<void> Store::move_leader(std::uint32_t partition, std::uint64_t to, milli
   return {};
 }
 
+Result<StateReport> Store::compare_states(const StateComparison& wish) {
+  return impl_->wait<StateReport>(Committed::kNo, [&wish](Node& node, Callback<StateReport> done) {
+    node.compare_states(wish, std::move(done));
+  });
+}
+
+void Store::async_compare_states(const StateComparison& wish, Callback<StateReport> done) {
+  impl_->async<StateReport>(Committed::kNo, std::move(done),
+                            [wish](Node& node, Callback<StateReport> answer) {
+                              node.compare_states(wish, std::move(answer));
+                            });
+}
+
 void Store::async_change_members(MemberChange change, Callback<MemberPlan> done) {
   impl_->async<MemberPlan>(
       Committed::kUnknown, std::move(done),

@@ -180,6 +180,10 @@ void Core::campaign() {
 void Core::resign(bool forever) {
   impl_->resign(forever);
 }
+void Core::stand_aside(bool on) {
+  impl_->aside_ = on;
+  if (on) impl_->resign(/*forever=*/false);
+}
 bool Core::has_ready() const {
   return impl_->has_ready();
 }

@@ -217,6 +217,10 @@ class Core {
   /// again in this process (stopping, or the log is fenced).
   void resign(bool forever);
 
+  /// Neither stands nor leads while it is on, whoever asks; votes and acks as ever. For a member
+  /// whose log is sound and whose state machine may not be shown.
+  void stand_aside(bool on);
+
   [[nodiscard]] bool has_ready() const;
   [[nodiscard]] Ready take_ready();
 

@@ -228,6 +228,7 @@ struct Core::Impl {
   Index applied_ = 0;
   Index verified_ = 0;  // follower: our log equals that of this term's leader up to here
   bool stopped_ = false;
+  bool aside_ = false;  // neither stands nor leads
 
   // Time, in ticks.
   std::uint64_t now_ = 0;

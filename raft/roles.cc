@@ -7,7 +7,7 @@
 namespace cairn::raft {
 
 bool Core::Impl::promotable() const {
-  return !stopped_ && configs_.votes_since(commit_, id_);
+  return !stopped_ && !aside_ && configs_.votes_since(commit_, id_);
 }
 
 Role Core::Impl::passive_role() const {

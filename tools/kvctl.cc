@@ -133,9 +133,9 @@ std::string refusal_text(const Problem& problem, const HttpResponse& response) {
 
 const std::vector<Verb>& verbs() {
   static const std::vector<Verb> kVerbs{
-      put_verb(),    get_verb(),    del_verb(),    scan_verb(),   cluster_verb(),
-      ring_verb(),   member_verb(), leader_verb(), backup_verb(), restore_verb(),
-      verify_verb(), wal_verb(),    recover_verb()};
+      put_verb(),    get_verb(),    del_verb(),     scan_verb(),   cluster_verb(),
+      ring_verb(),   member_verb(), leader_verb(),  backup_verb(), restore_verb(),
+      verify_verb(), wal_verb(),    recover_verb(), diff_verb(),   heal_verb()};
   return kVerbs;
 }
 

@@ -49,6 +49,8 @@ struct Verb {
 [[nodiscard]] Verb wal_verb();
 [[nodiscard]] Verb member_verb();
 [[nodiscard]] Verb leader_verb();
+[[nodiscard]] Verb diff_verb();
+[[nodiscard]] Verb heal_verb();
 
 /// `error: …` on stderr.
 int fail(Exit status, const std::string& text);

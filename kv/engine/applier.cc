@@ -128,6 +128,7 @@ EngineResult<ApplyResult> Applier::apply_entry(Group& group, const ApplyItem& it
     }
   }
   group.record.applied = entry.index;
+  group.marks.pass(entry.index, group.hash);
   group.record.applied_term = entry.term;
   // Its own entries are applied again: the WAL was reset to the snapshot that was installed.
   group.record.installed_index = 0;
@@ -150,6 +151,7 @@ EngineResult<void> Applier::write_out() {
     group->record.sessions = group->sessions.size();
     group->record.idempotency_records = group->idempotency.size();
     changes_.put(group_key(group->id), encode_group(group->record));
+    changes_.put(state_hash_key(group->id), group->hash.encode(group->record));
     applied.emplace_back(group->id, group->record.applied);
   }
   if (auto done = database_.write(changes_.batch(), applied); !done) return done;

@@ -225,7 +225,12 @@ EngineResult<Answer> Applier::remove_prefix(Group& group, const Stamp& stamp,
     key.append(cursor.key());
     bytes += key.size() + cursor.value().size();
     MetadataTable::Entry* entry = table_.find(group.id, group.record.generation, key);
-    if (entry == nullptr) entry = &table_.add(group.id, group.record.generation, key);
+    if (entry == nullptr) {
+      entry = &table_.add(group.id, group.record.generation, key);
+      const std::optional<ItemMeta> meta = parse_item_trailer(cursor.value());
+      if (!meta) return database_.corrupt();
+      entry->word = StateHash::word_of(key, *meta);
+    }
     remove(group, key, *entry);
     ++answer.deleted;
   }
@@ -295,6 +300,7 @@ EngineResult<MetadataTable::Entry*> Applier::look_up(Group& group, std::string_v
     entry.create_revision = meta->create_revision;
     entry.mod_revision = meta->mod_revision;
     entry.version = meta->version;
+    entry.word = StateHash::word_of(key, *meta);
   }
   return &entry;
 }
@@ -311,7 +317,10 @@ EngineResult<Item> Applier::read_item(Group& group, std::string_view key) {
 
 void Applier::put(Group& group, const Stamp& stamp, std::string_view key, std::string_view value,
                   MetadataTable::Entry& entry) {
-  if (!entry.present) {
+  std::uint64_t before = 0;  // what the hash loses
+  if (entry.present) {
+    before = entry.word;
+  } else {
     entry.present = true;
     entry.create_revision = stamp.revision;
     entry.version = 0;
@@ -325,12 +334,16 @@ void Applier::put(Group& group, const Stamp& stamp, std::string_view key, std::s
   meta.version = entry.version;
   meta.value_size = static_cast<std::uint32_t>(value.size());
   meta.value_hash = hash128(value);
+  const std::uint64_t key_hash = StateHash::key_hash(key);
+  entry.word = StateHash::word_of(key_hash, meta);
+  group.hash.toggle(key_hash, before ^ entry.word);
   value_.assign(value);
   append_item_trailer(value_, meta);
   changes_.put(item_key(group, key), value_);
 }
 
 void Applier::remove(Group& group, std::string_view key, MetadataTable::Entry& entry) {
+  group.hash.toggle(StateHash::key_hash(key), entry.word);
   entry.present = false;
   entry.batch = batch_;
   changes_.remove(item_key(group, key));

@@ -10,6 +10,7 @@
 #include "kv/engine/install.h"
 #include "kv/engine/metadata_table.h"
 #include "kv/engine/snapshot.h"
+#include "kv/engine/state_view.h"
 #include "kv/engine/view.h"
 
 namespace cairn::kv {
@@ -47,6 +48,7 @@ class EngineImpl final : public Engine {
       one.ceiling = record.ceiling;
       one.installed_index = record.installed_index;
       one.installed_term = record.installed_term;
+      one.odd_at = group.hash.odd_at;
     });
     return out;
   }
@@ -64,7 +66,7 @@ class EngineImpl final : public Engine {
     const AppliedIndex applied{group, 0};
     if (auto done = database_->write(batch, std::span(&applied, 1)); !done) return done;
     auto fresh = std::make_unique<Group>(group, options_);
-    if (auto done = fresh->adopt(record, *database_); !done) return done;
+    if (auto done = fresh->adopt(record, StateHash(), *database_); !done) return done;
     groups_.add(std::move(fresh));
     return {};
   }
@@ -137,6 +139,67 @@ class EngineImpl final : public Engine {
     return to_hex(*digest);
   }
 
+  std::vector<StateMark> state_marks(raft::GroupId group) const override {
+    const Group* const known = groups_.find(group);
+    return known == nullptr ? std::vector<StateMark>() : known->marks.newest();
+  }
+
+  std::optional<std::uint64_t> state_mark_at(raft::GroupId group,
+                                             raft::Index index) const override {
+    const Group* const known = groups_.find(group);
+    return known == nullptr ? std::nullopt : known->marks.at(index);
+  }
+
+  StateBuckets state_buckets(raft::GroupId group, raft::Index* index) const override {
+    const Group* const known = groups_.find(group);
+    *index = 0;
+    return known == nullptr ? StateBuckets() : known->marks.buckets(index);
+  }
+
+  boost::system::result<std::unique_ptr<StateView>> state_view(raft::GroupId group) const override {
+    return take_state_view(*database_, group);
+  }
+
+  boost::system::result<void> mark_odd(raft::GroupId group, raft::Index index) override {
+    return change_state(group, [&](Group& g) -> EngineResult<void> {
+      g.hash.odd_at = index;
+      return {};
+    });
+  }
+
+  boost::system::result<void> adjust_state(raft::GroupId group, std::uint64_t generation,
+                                           const StateBuckets& by) override {
+    return change_state(group, [&](Group& g) -> EngineResult<void> {
+      if (g.record.generation != generation) return EngineError::kSuperseded;
+      StateBuckets buckets = g.hash.buckets();
+      for (std::size_t i = 0; i < kStateBuckets; ++i) buckets[i] ^= by[i];
+      g.hash.set_buckets(buckets);
+      return {};
+    });
+  }
+
+  boost::system::result<void> repair(raft::GroupId group, raft::Index index,
+                                     std::span<const ItemRecord> items) override {
+    const Group* const known = groups_.find(group);
+    if (known == nullptr) return EngineError::kNoGroup;
+    if (database_->failed()) return EngineError::kFailed;
+    if (known->record.applied != index) return EngineError::kSuperseded;
+    leveldb::WriteBatch batch;
+    if (!add_records(items, known->current_prefix, batch)) return EngineError::kBadChunk;
+    for (const ItemRecord& item : items) table_.forget(group, known->record.generation, item.key);
+    return database_->write(batch, {});
+  }
+
+  boost::system::result<void> end_repair(raft::GroupId group, raft::Index index,
+                                         const StateBuckets& buckets) override {
+    return change_state(group, [&](Group& g) -> EngineResult<void> {
+      if (g.record.applied != index) return EngineError::kSuperseded;
+      g.hash.set_buckets(buckets);
+      g.hash.odd_at = 0;
+      return {};
+    });
+  }
+
   EngineMetrics metrics() const override {
     EngineMetrics out;
     out.applied_entries = counters_.entries;
@@ -157,6 +220,22 @@ class EngineImpl final : public Engine {
   }
 
  private:
+  /// What was remembered of earlier indexes was of the hash as it is no more.
+  template <class Change>
+  EngineResult<void> change_state(raft::GroupId id, Change change) {
+    Group* const group = groups_.find(id);
+    if (group == nullptr) return EngineError::kNoGroup;
+    if (database_->failed()) return EngineError::kFailed;
+    if (auto done = change(*group); !done) return done;
+    leveldb::WriteBatch batch;
+    const std::string bytes = group->hash.encode(group->record);
+    batch.Put(state_hash_key(id), bytes);
+    if (auto done = database_->write(batch, {}); !done) return done;
+    group->marks.reset();
+    group->publish();
+    return {};
+  }
+
   /// Checks whose database this is; an empty one becomes ours.
   EngineResult<void> bind(std::string* detail) {
     std::string bytes;
@@ -191,6 +270,21 @@ class EngineImpl final : public Engine {
     return {};
   }
 
+  /// Counted anew where it was not written with this very record: by an earlier version, say.
+  EngineResult<StateHash> load_hash(raft::GroupId id, const GroupRecord& record) {
+    std::string bytes;
+    const EngineResult<bool> found = database_->get(state_hash_key(id), &bytes);
+    if (!found) return found.error();
+    if (*found)
+      if (const auto hash = StateHash::decode(bytes, record)) return *hash;
+    EngineResult<StateHash> counted = StateHash::count(*database_, id, record.generation);
+    if (!counted) return counted;
+    leveldb::WriteBatch batch;  // that it need not be counted at every start
+    batch.Put(state_hash_key(id), counted->encode(record));
+    if (auto done = database_->write(batch, {}); !done) return done.error();
+    return counted;
+  }
+
   EngineResult<void> load_groups() {
     std::vector<AppliedIndex> applied;
     Cursor cursor(*database_, groups_prefix(), nullptr, false);
@@ -201,7 +295,9 @@ class EngineImpl final : public Engine {
       for (const char c : cursor.key()) id = (id << 8) | static_cast<unsigned char>(c);
       if (!record || key != group_key(id)) return database_->corrupt();
       auto group = std::make_unique<Group>(id, options_);
-      if (auto done = group->adopt(*record, *database_); !done) return done;
+      const EngineResult<StateHash> items = load_hash(id, *record);
+      if (!items) return items.error();
+      if (auto done = group->adopt(*record, *items, *database_); !done) return done;
       groups_.add(std::move(group));
       applied.emplace_back(id, record->applied);
     }

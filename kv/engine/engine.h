@@ -7,6 +7,7 @@
 // LevelDB fails the engine.
 #pragma once
 
+#include <array>
 #include <boost/system/result.hpp>
 #include <cstdint>
 #include <functional>
@@ -68,6 +69,8 @@ struct EngineGroup {
   /// The applied state came by a snapshot whose WAL reset may be missing: (index, term) of it.
   raft::Index installed_index = 0;
   raft::Term installed_term = 0;
+  /// Where a majority found that the items are not what the log makes of them; 0: nowhere.
+  raft::Index odd_at = 0;
 };
 
 struct ApplyItem {
@@ -135,6 +138,53 @@ class SnapshotSink {
   [[nodiscard]] virtual boost::system::result<void> finish() = 0;
 };
 
+/// What the rolling hash of a group's items was at an applied index (kv/engine/state_hash.h).
+struct StateMark {
+  raft::Index index = 0;
+  std::uint64_t hash = 0;
+};
+inline constexpr std::size_t kStateBuckets = 16;
+using StateBuckets = std::array<std::uint64_t, kStateBuckets>;
+
+/// A key, and what its item adds to the hash.
+struct StateEntry {
+  std::string key;
+  std::uint64_t word = 0;
+  Revision mod_revision = 0;
+};
+
+/// One moment of a group's items as their words, for comparing them with another replica's. Holds
+/// disk space while it lives; one user at a time, any thread.
+class StateView {
+ public:
+  virtual ~StateView() = default;
+  [[nodiscard]] virtual raft::Index applied() const = 0;
+  [[nodiscard]] virtual std::uint64_t generation() const = 0;
+  /// As they were kept then; what the items really are is for the pages to say.
+  [[nodiscard]] virtual const StateBuckets& buckets() const = 0;
+  struct Range {
+    std::string after;                 // exclusive
+    std::string until;                 // inclusive; empty: open
+    std::uint32_t buckets = ~0u;       // bit i: those of bucket i
+    std::size_t bytes_max = 4u << 20;  // of what is visited; more if one item is
+  };
+  struct Page {
+    std::vector<StateEntry> entries;
+    bool more = false;     // of the range
+    std::string last_key;  // last one visited, when more
+  };
+  [[nodiscard]] virtual boost::system::result<Page> page(const Range& range) const = 0;
+  /// A key's record as it stands in the database; nullopt: no such item.
+  [[nodiscard]] virtual boost::system::result<std::optional<std::string>> record(
+      std::string_view key) const = 0;
+};
+
+/// Another replica's record of a key; none: it has no such item.
+struct ItemRecord {
+  std::string key;
+  std::optional<std::string> record;
+};
+
 struct EngineMetrics {
   std::uint64_t applied_entries = 0, batches = 0, flushes = 0;
   std::uint64_t unflushed_bytes = 0, metadata_table_bytes = 0, metadata_table_misses = 0;
@@ -199,6 +249,34 @@ class Engine {
 
   /// 128-bit digest of a group's whole replicated state, as 32 hex digits; reads everything.
   [[nodiscard]] virtual boost::system::result<std::string> digest(raft::GroupId group) const = 0;
+  /// The newest, and older ones that replicas ahead and behind remember as well; empty: none yet.
+  [[nodiscard]] virtual std::vector<StateMark> state_marks(raft::GroupId group) const = 0;
+  /// nullopt: not remembered, or not there yet.
+  [[nodiscard]] virtual std::optional<std::uint64_t> state_mark_at(raft::GroupId group,
+                                                                   raft::Index index) const = 0;
+  /// By the bucket of the key; `*index`: the applied index at which they were so.
+  [[nodiscard]] virtual StateBuckets state_buckets(raft::GroupId group,
+                                                   raft::Index* index) const = 0;
+  [[nodiscard]] virtual boost::system::result<std::unique_ptr<StateView>> state_view(
+      raft::GroupId group) const = 0;
+  /// A majority found these items odd, at that index. Apply.
+  [[nodiscard]] virtual boost::system::result<void> mark_odd(raft::GroupId group,
+                                                             raft::Index index) = 0;
+  /// The items were counted, and are by this (per bucket, exclusive or) not what the kept hash
+  /// says: from here on it tells of the items as they are. kSuperseded: another generation by now.
+  /// Apply.
+  [[nodiscard]] virtual boost::system::result<void> adjust_state(raft::GroupId group,
+                                                                 std::uint64_t generation,
+                                                                 const StateBuckets& by) = 0;
+  /// Puts another replica's records in place of the own; the hash stays as it is until
+  /// end_repair() says what it is. kSuperseded unless exactly `index` is applied, kBadChunk for a
+  /// record that is damaged. Apply.
+  [[nodiscard]] virtual boost::system::result<void> repair(raft::GroupId group, raft::Index index,
+                                                           std::span<const ItemRecord> items) = 0;
+  /// All items are those that have these buckets; they are odd no more. Apply.
+  [[nodiscard]] virtual boost::system::result<void> end_repair(raft::GroupId group,
+                                                               raft::Index index,
+                                                               const StateBuckets& buckets) = 0;
   [[nodiscard]] virtual EngineMetrics metrics() const = 0;
 };
 

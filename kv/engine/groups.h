@@ -14,6 +14,7 @@
 #include "kv/engine/idempotency.h"
 #include "kv/engine/keyspace.h"
 #include "kv/engine/sessions.h"
+#include "kv/engine/state_hash.h"
 
 namespace cairn::kv {
 
@@ -31,6 +32,8 @@ struct Group {
   GroupRecord record;
   Sessions sessions;
   IdempotencyTable idempotency;
+  StateHash hash;
+  StateMarks marks;
   std::string current_prefix;
   bool touched = false;  // its record is to be written with the batch that is being built
 
@@ -43,8 +46,11 @@ struct Group {
   } published;
 
   /// Takes a head over as the group's own, with what belongs to its generation.
-  EngineResult<void> adopt(const GroupRecord& head, const Database& database) {
+  EngineResult<void> adopt(const GroupRecord& head, const StateHash& items,
+                           const Database& database) {
     record = head;
+    hash = items;
+    marks.reset();
     current_prefix = space_prefix(id, head.generation, Space::kCurrent);
     idempotency.reset(id, head.generation, head.idempotency_records);
     if (auto done = sessions.load(database, nullptr, id, head.generation, head.sessions); !done) {
@@ -59,6 +65,7 @@ struct Group {
     published.sessions.store(record.sessions, std::memory_order_relaxed);
     published.idempotency_records.store(record.idempotency_records, std::memory_order_relaxed);
     published.generation.store(record.generation, std::memory_order_release);
+    if (record.applied != 0) marks.publish(record.applied, hash);
   }
 };
 

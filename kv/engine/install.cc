@@ -64,8 +64,8 @@ EngineResult<std::unique_ptr<SnapshotSink>> Installs::begin(raft::GroupId group,
       std::make_unique<GroupInstall>(*this, group, generation, meta));
 }
 
-EngineResult<void> Installs::flip(raft::GroupId group, std::uint64_t generation,
-                                  GroupRecord record) {
+EngineResult<void> Installs::flip(raft::GroupId group, std::uint64_t generation, GroupRecord record,
+                                  const StateHash& items) {
   Group* known = groups_.find(group);
   const std::uint64_t old = known != nullptr ? known->record.generation : 0;
   record.generation = generation;
@@ -73,6 +73,7 @@ EngineResult<void> Installs::flip(raft::GroupId group, std::uint64_t generation,
   record.installed_term = record.applied_term;
   leveldb::WriteBatch batch;
   batch.Put(group_key(group), encode_group(record));
+  batch.Put(state_hash_key(group), items.encode(record));
   batch.Delete(garbage_key(group, generation));
   if (known != nullptr) batch.Put(garbage_key(group, old), {});
   const AppliedIndex applied{group, record.applied};
@@ -81,13 +82,13 @@ EngineResult<void> Installs::flip(raft::GroupId group, std::uint64_t generation,
   building_.erase(group);
   if (known == nullptr) {
     auto fresh = std::make_unique<Group>(group, options_);
-    if (auto done = fresh->adopt(record, database_); !done) return done;
+    if (auto done = fresh->adopt(record, items, database_); !done) return done;
     groups_.add(std::move(fresh));
     return {};
   }
   garbage_.emplace(group, old);
   table_.forget(group, old);
-  return known->adopt(record, database_);
+  return known->adopt(record, items, database_);
 }
 
 EngineResult<void> Installs::remove(raft::GroupId group) {
@@ -97,6 +98,7 @@ EngineResult<void> Installs::remove(raft::GroupId group) {
   const std::uint64_t generation = known->record.generation;
   leveldb::WriteBatch batch;
   batch.Delete(group_key(group));
+  batch.Delete(state_hash_key(group));
   batch.Put(garbage_key(group, generation), {});
   if (auto done = database_.write(batch, {}); !done) return done;
   garbage_.emplace(group, generation);
@@ -199,6 +201,10 @@ EngineResult<void> GroupInstall::accept_entry(leveldb::WriteBatch& batch) {
   if (key.size() < 2 || key <= last_key_) return EngineError::kBadChunk;
   if (!acceptable_record(key, value)) return EngineError::kBadChunk;
   const auto space = static_cast<Space>(static_cast<unsigned char>(key.front()));
+  if (space == Space::kCurrent) {
+    const std::uint64_t item = StateHash::key_hash(key.substr(1));
+    items_.toggle(item, StateHash::word_of(item, *parse_item_trailer(value)));
+  }
   if (space == Space::kSession) ++sessions_;
   if (space == Space::kIdempotency) ++idempotency_records_;
   digest_->add(key, value);
@@ -228,7 +234,7 @@ boost::system::result<void> GroupInstall::finish() {
   }
   const Group* const known = installs_.groups_.find(group_);
   if (known != nullptr && known->record.applied > record_.applied) return EngineError::kSuperseded;
-  return installs_.flip(group_, generation_, record_);
+  return installs_.flip(group_, generation_, record_, items_);
 }
 
 }  // namespace cairn::kv

@@ -43,7 +43,8 @@ class Installs {
 
   std::uint64_t next_generation(raft::GroupId group) const;
   bool building(const Generation& generation) const;
-  EngineResult<void> flip(raft::GroupId group, std::uint64_t generation, GroupRecord record);
+  EngineResult<void> flip(raft::GroupId group, std::uint64_t generation, GroupRecord record,
+                          const StateHash& items);
 
   Database& database_;
   MetadataTable& table_;
@@ -79,6 +80,7 @@ class GroupInstall final : public SnapshotSink {
   const std::string prefix_;
   ChunkReader reader_;
   GroupRecord record_;
+  StateHash items_;
   std::optional<StateDigest> digest_;
   std::string last_key_;
   std::uint64_t entries_ = 0;

@@ -47,6 +47,12 @@ std::string garbage_prefix() {
   return engine_key('X');
 }
 
+std::string state_hash_key(raft::GroupId group) {
+  std::string key = engine_key('H');
+  append_be(key, group);
+  return key;
+}
+
 std::string garbage_key(raft::GroupId group, std::uint64_t generation) {
   std::string key = engine_key('X');
   append_be(key, group);

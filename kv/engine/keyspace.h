@@ -34,6 +34,8 @@ enum class Space : std::uint8_t {
 
 [[nodiscard]] std::string identity_key();
 [[nodiscard]] std::string group_key(raft::GroupId group);
+/// Beside the group's record: the rolling hash of its items.
+[[nodiscard]] std::string state_hash_key(raft::GroupId group);
 /// Prefix of all group keys.
 [[nodiscard]] std::string groups_prefix();
 /// Says that a generation is not (or no longer) anybody's and is to be removed.

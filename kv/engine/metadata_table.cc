@@ -106,6 +106,10 @@ void MetadataTable::forget(raft::GroupId group, std::uint64_t generation) {
   }
 }
 
+void MetadataTable::forget(raft::GroupId group, std::uint64_t generation, std::string_view key) {
+  if (Entry* const entry = find(group, generation, key)) evict(entry);
+}
+
 void MetadataTable::evict(Entry* entry) {
   Entry** link = &buckets_[entry->hash & (buckets_.size() - 1)];
   while (*link != entry) link = &(*link)->chain;

@@ -41,6 +41,7 @@ class MetadataTable {
     Revision create_revision = 0;
     Revision mod_revision = 0;
     std::uint64_t version = 0;
+    std::uint64_t word = 0;        // that the item adds to the state's hash; while it is present
     std::uint64_t batch : 63 = 0;  // the last one that changed the key; the applier counts them
     std::uint64_t present : 1 = 0;
     // The key's bytes follow.
@@ -63,6 +64,8 @@ class MetadataTable {
   Entry& add(raft::GroupId group, std::uint64_t generation, std::string_view key);
   /// Evicts down to the bound. Entries given out before are gone.
   void trim();
+  /// Drops one entry, if it is there: what LevelDB holds of the key was changed otherwise.
+  void forget(raft::GroupId group, std::uint64_t generation, std::string_view key);
   /// Drops every entry of a generation.
   void forget(raft::GroupId group, std::uint64_t generation);
 

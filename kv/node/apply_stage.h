@@ -5,6 +5,7 @@
 
 #include <boost/system/error_code.hpp>
 #include <functional>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -27,6 +28,11 @@ class ApplyStage : public std::enable_shared_from_this<ApplyStage> {
   /// `hurried`: somebody waits. Else a small batch gathers on, to be set going by a later kick: two
   /// wake-ups are dearer than what they would carry.
   void kick(bool hurried);
+  /// What is added of this group from here on waits until it is raised past it or released; the
+  /// last index added before, 0: none was.
+  [[nodiscard]] raft::Index hold(raft::GroupId group);
+  void raise(raft::GroupId group, raft::Index index);
+  void release(raft::GroupId group);
   /// Runs `work` on the apply executor, after everything added before; then `done` here with its
   /// result. Used for installs, flushes and upkeep, which share the engine's one writer.
   template <class T>
@@ -47,6 +53,11 @@ class ApplyStage : public std::enable_shared_from_this<ApplyStage> {
 
  private:
   using Batch = std::vector<ApplyItem>;
+  struct Held {
+    raft::Index upto = 0;
+    Batch items;
+  };
+  void let_go(Held& held);
   void push_pending();
   void post_batch(Batch batch);
   void finished(boost::system::result<std::vector<ApplyResult>> results);
@@ -56,6 +67,8 @@ class ApplyStage : public std::enable_shared_from_this<ApplyStage> {
   wal::Executor& apply_;
   Events events_;
   Batch pending_;
+  std::map<raft::GroupId, Held> held_;
+  std::map<raft::GroupId, raft::Index> last_;  // that was added
   std::size_t pending_bytes_ = 0;
   bool hurried_ = false;  // of what is pending
   std::size_t batches_under_way_ = 0;

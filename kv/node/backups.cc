@@ -111,7 +111,8 @@ void Backups::advance(const JobPtr& job, Callback<std::optional<std::string>> do
     return done(std::optional(job->writer.finish()));
   }
   const raft::GroupId group = group_of_partition(job->partition);
-  if (job->peer == raft::kNobody && (job->stream || host_.replica(group) != nullptr))
+  const Replica* const here = host_.replica(group);
+  if (job->peer == raft::kNobody && (job->stream || (here != nullptr && !here->odd())))
     return advance_here(job, std::move(done));
   advance_there(job, std::move(done));
 }

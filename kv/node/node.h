@@ -116,6 +116,8 @@ class Node {
   virtual void move_leader(std::uint32_t partition, std::uint64_t to,
                            std::chrono::milliseconds timeout, Callback<std::uint64_t> done) = 0;
 
+  virtual void compare_states(const StateComparison& wish, Callback<StateReport> done) = 0;
+
   /// A backup of all partitions, by a handle: begun, read piece by piece (nullopt after the last;
   /// one call at a time), ended. After an error, or a minute without a call, it is over.
   virtual void backup(Callback<std::uint64_t> done) = 0;
@@ -150,6 +152,7 @@ class Node {
     raft::Index commit = 0, applied = 0, start = 0, last = 0;
     bool leads = false, serves = false;  // serves: leads and has applied its own no-op
     raft::NodeId member = 0;             // that this replica is; the leader above is one, too
+    bool odd = false;                    // quarantined: a majority's state is another
   };
   [[nodiscard]] virtual std::vector<GroupStatus> groups() const = 0;
   struct GroupGlance {

@@ -283,6 +283,9 @@ void NodeImpl::do_move(const MoveLeaderRequest& request, Micros deadline,
   };
   if (to != member_ && !(peers_ && peers_->up(request.to, net::Channel::kControl)))
     return done(Error(Errc::kTimeout, who + " is not connected to the leader"));
+  if (diverged(group, request.to))
+    return done(Error(Errc::kNotCaughtUp,
+                      who + "'s state of the partition is not the leader's: kvctl heal"));
   switch (leading->transfer(to)) {
     case raft::TransferOutcome::kStarted:
       transfers_.push_back({group, to, status.term,

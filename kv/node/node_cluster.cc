@@ -117,7 +117,8 @@ void NodeImpl::forget_departed() {
 
 /// What the metadata group says, where it has a replica here.
 void NodeImpl::look_at_record() {
-  if (!engine_ || replica(kMetadataGroup) == nullptr) return;
+  const Replica* const here = replica(kMetadataGroup);
+  if (!engine_ || here == nullptr || here->odd()) return;
   const Revision revision = engine_->revision(kMetadataGroup);
   if (state_record_.epoch != 0 && revision == state_revision_) return;
   state_revision_ = revision;

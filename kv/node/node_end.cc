@@ -28,6 +28,7 @@ void NodeImpl::end_all_calls(const Error& error) {
   for (auto& [group, r] : replicas_) r->end_all(BarrierResult::kNoLeader);
   forwarder_.end_all(error);
   reads_.end_all(error);
+  state_repair_.stop(error);
   end_admin(error);
   auto requests = std::exchange(requests_, {});
   for (auto& [id, r] : requests) r.done(std::nullopt);
@@ -51,6 +52,7 @@ void NodeImpl::withdraw(const std::string& why) {
   outbox_.stop();
   inbox_.stop();
   backups_.stop();
+  state_views_.stop();
   // What says so leaves at the end of this turn; only then do the connections close.
   seams_.clock->call_after(kFarewell, [weak = weak_from_this()] {
     if (const auto self = weak.lock(); self && self->peers_) self->peers_->stop();
@@ -66,6 +68,7 @@ void NodeImpl::fail(const std::string& what) {
   outbox_.stop();
   inbox_.stop();
   backups_.stop();
+  state_views_.stop();
   if (peers_) peers_->stop();
   report(error);
 }
@@ -87,6 +90,7 @@ void NodeImpl::stop(std::function<void()> done) {
   stopped_ = std::move(done);
   stop_phase_ = StopPhase::kDraining;
   stop_deadline_ = now() + kDrainMax;
+  state_repair_.stop(Error(Errc::kShuttingDown, "this node is stopping"));
   if (!founded || failed_) {
     finish_stop();
     return;
@@ -118,6 +122,7 @@ void NodeImpl::stop_step() {
       outbox_.stop();
       inbox_.stop();
       backups_.stop();
+      state_views_.stop();
       if (peers_) peers_->stop();
       stop_phase_ = StopPhase::kFlushing;
       stop_deadline_ = now() + kFlushMax;

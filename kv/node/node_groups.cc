@@ -73,6 +73,7 @@ void NodeImpl::retire_unwanted(const net::Gossip& word) {
 void NodeImpl::retire(raft::GroupId group) {
   const auto at = replicas_.find(group);
   if (at == replicas_.end() || fenced_ || failed_) return;
+  state_repair_.end(group);  // what it holds back is applied before the group leaves
   at->second->end_all(BarrierResult::kNoLeader);
   const raft::Status status = at->second->core().status();
   promises_[group] = {status.term, status.vote, 0};
@@ -83,6 +84,9 @@ void NodeImpl::retire(raft::GroupId group) {
   replicas_.erase(at);
   first_campaign_due_.erase(group);
   flushed_.erase(group);
+  states_said_.erase(group);
+  state_differs_.erase(group);
+  state_watch_.forget(group);
   inbox_.drop(group);
   if (group == kMetadataGroup) state_record_ = {};
   log_line(LogLine::Level::kInfo, "retires its replica of group " + std::to_string(group));

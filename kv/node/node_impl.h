@@ -5,6 +5,7 @@
 // wanted), node_admin.cc (people's changes), node_turn.cc (ticks, the pump), node_clients.cc
 // (writes), node_door.cc (what the native door asks), node_reads.cc (reads), node_peers.cc (what
 // peers say), node_views.cc (what people see), node_damage.cc (own data that are damaged),
+// node_states.cc (a state that is not the others'),
 // node_end.cc (stop, fence, failure).
 //
 // Raft speaks of members, everything else of nodes (kv/placement/member.h): they meet here.
@@ -38,6 +39,9 @@
 #include "kv/node/routes.h"
 #include "kv/node/scrubber.h"
 #include "kv/node/snapshot_streams.h"
+#include "kv/node/state_repair.h"
+#include "kv/node/state_views.h"
+#include "kv/node/state_watch.h"
 #include "kv/placement/cluster_change.h"
 #include "net/peer_set.h"
 #include "wal/wal.h"
@@ -51,6 +55,8 @@ class NodeImpl final : public Node,
                        private SnapshotHost,
                        private BackupHost,
                        private ScrubHost,
+                       private StateViewsHost,
+                       private StateRepairHost,
                        private net::PeerEvents,
                        public std::enable_shared_from_this<NodeImpl> {
  public:
@@ -75,6 +81,7 @@ class NodeImpl final : public Node,
   void backup(Callback<std::uint64_t> done) override;
   void backup_next(std::uint64_t handle, Callback<std::optional<std::string>> done) override;
   void backup_end(std::uint64_t handle) override { backups_.end(handle); }
+  void compare_states(const StateComparison& wish, Callback<StateReport> done) override;
   void change_members(MemberChange change, Callback<MemberPlan> done) override;
   void promote(std::uint64_t node, std::chrono::milliseconds timeout,
                Callback<MemberPlan> done) override;
@@ -227,6 +234,17 @@ class NodeImpl final : public Node,
   void come_back_anew(Distrust what, const std::string& why);
   [[nodiscard]] std::string joining_reason() const;
 
+  // --- node_states.cc
+  [[nodiscard]] bool handle_states(NodeNumber from, net::Channel channel,
+                                   const net::Request& request, Micros deadline);
+  void say_states();
+  void hear_states(NodeNumber leader, std::string_view body);
+  [[nodiscard]] std::string judge_states(NodeNumber from, const std::vector<StateWord>& words);
+  void forget_states();
+  void quarantine(Replica& replica, raft::Index index, const std::string& why);
+  void compare_here(const StateComparison& wish, Callback<StateReport> done);
+  [[nodiscard]] bool diverged(raft::GroupId group, NodeNumber node) const;
+
   // --- node_damage.cc
   [[nodiscard]] bool others_suffice() const;
   [[nodiscard]] FormerLife life_that_ends(const std::string& why) const;
@@ -311,6 +329,12 @@ class NodeImpl final : public Node,
   void between_tables(std::function<void()> work, std::function<void()> done) override;
   void scrub_at(wal::Executor& where, std::function<void()> work, std::function<void()> done);
   void scrub_found(const std::string& what) override;
+
+  void on_engine(std::function<void(Engine&)> work, std::function<void()> done) override;
+  raft::Index hold_apply(raft::GroupId group) override;
+  void raise_apply(raft::GroupId group, raft::Index index) override { apply_->raise(group, index); }
+  void release_apply(raft::GroupId group) override { apply_->release(group); }
+  void state_healed(raft::GroupId group) override;
 
   BackupHeader backup_header() override;
   void await_newest(raft::GroupId group, Micros deadline,
@@ -432,6 +456,21 @@ class NodeImpl final : public Node,
   SnapshotInbox inbox_;
   Backups backups_;
   Scrubber scrubber_;
+  StateWatch state_watch_;  // of groups led here
+  StateViews state_views_;
+  StateRepair state_repair_;
+  struct StateSaid {
+    StateMark mark;
+    NodeNumber leader = 0;
+    Micros at{0};
+  };
+  std::map<raft::GroupId, StateSaid> states_said_;  // and found equal
+  struct StateDiffers {
+    NodeNumber leader = 0;
+    std::string what;
+  };
+  std::map<raft::GroupId, StateDiffers> state_differs_;  // and nobody is known to be odd
+  std::set<NodeNumber> words_under_way_;
 
   std::map<raft::GroupId, std::unique_ptr<Replica>> replicas_;
   std::vector<Replica*> by_group_;  // index = group id, null where none is here

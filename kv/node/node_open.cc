@@ -42,7 +42,9 @@ NodeImpl::NodeImpl(const NodeSeams& seams, Options options)
       inbox_(*this),
       backups_(*this),
       scrubber_(*this, *seams_.files, options_.data_dir + "/engine",
-                options_.scrub_bytes_per_second) {}
+                options_.scrub_bytes_per_second),
+      state_views_(*this),
+      state_repair_(*this) {}
 
 NodeImpl::~NodeImpl() {
   if (peers_) peers_->stop();

@@ -187,6 +187,11 @@ void NodeImpl::handle_request(raft::NodeId from, net::Channel channel, net::Requ
         return;
       }
       break;
+    case RequestKind::kStates:
+    case RequestKind::kStateView:
+    case RequestKind::kCompare:
+      if (handle_states(from, channel, request, deadline)) return;
+      break;
     case RequestKind::kRecord:
       handle_record_request(from, channel, request.id);
       return;

@@ -106,6 +106,11 @@ void NodeImpl::view(ReadOptions options, Callback<std::shared_ptr<const Partitio
       done(Error(Errc::kBadRequest, "partition " + std::to_string(p) + " has no replica here"));
       return;
     }
+    if (here->odd()) {
+      done(Error(Errc::kFenced,
+                 "this node's state of partition " + std::to_string(p) + " is not the others'"));
+      return;
+    }
   }
   const Micros deadline = deadline_of(options.timeout);
   for (std::uint32_t p = 0; p < routes_.partitions(); ++p) {

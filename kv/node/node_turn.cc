@@ -78,6 +78,7 @@ void NodeImpl::beat() {
   if (!peers_ || state_ != State::kServing) return;
   const auto every = std::max<std::uint64_t>(1, options_.heartbeat / kTick);
   if (ticks_ % every != 0) return;
+  say_states();
   const bool quiet = std::any_of(replicas_.begin(), replicas_.end(),
                                  [](const auto& r) { return r.second->core().quiet(); });
   if (quiet) {
@@ -257,6 +258,8 @@ void NodeImpl::upkeep() {
   outbox_.tick();
   inbox_.tick();
   backups_.tick();
+  state_views_.tick();
+  state_repair_.tick();
   if (!engine_ || fenced_ || engine_damaged()) return;
   for (auto& [group, r] : replicas_) trim(*r);
   if (engine_->metrics().unflushed_bytes > kUnflushedBytesMax) start_flush();
@@ -268,6 +271,7 @@ void NodeImpl::upkeep() {
   create_wanted();
   scrubber_.tick(now());
   tend_scrub_find();
+  forget_states();
   if (maintenance_under_way_) return;
   maintenance_under_way_ = true;
   apply_->run<boost::system::result<bool>>(
@@ -370,7 +374,13 @@ void NodeImpl::on_read(std::function<void()> work, std::function<void()> done) {
   });
 }
 
+/// For installs: what a comparison holds back of a group must be applied before its state goes.
 void NodeImpl::on_apply(std::function<void(Engine&)> work, std::function<void()> done) {
+  state_repair_.stop(Error(Errc::kTimeout, "the group's state is replaced by a snapshot"));
+  on_engine(std::move(work), std::move(done));
+}
+
+void NodeImpl::on_engine(std::function<void(Engine&)> work, std::function<void()> done) {
   apply_->run<bool>(
       [work = std::move(work)](Engine& engine) {
         work(engine);

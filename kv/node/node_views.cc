@@ -1,4 +1,5 @@
 // What people and probes see of a node: readiness, the cluster, the ring, metrics.
+#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <set>
@@ -79,6 +80,12 @@ std::vector<std::string> NodeImpl::not_ready_reasons() const {
   for (raft::GroupId group = 0; state_ == State::kServing && group < record_.groups.size(); ++group)
     if (record_.wants(group, member_) && replicas_.count(group) == 0)
       reasons.push_back(name_of(group) + " has no replica here yet");
+  for (const auto& [group, differs] : state_differs_) reasons.push_back(differs.what);
+  for (const auto& [group, r] : replicas_)
+    if (r->odd())
+      reasons.push_back(name_of(group) +
+                        " is quarantined: its state here is not the others' (index " +
+                        std::to_string(r->odd_at()) + "); see kvctl diff, kvctl heal");
   for (const auto& [group, r] : replicas_) {
     const std::string name = name_of(group);
     if (r->core().leader() == raft::kNobody)
@@ -170,6 +177,7 @@ PartitionView NodeImpl::partition_view(std::uint32_t partition) const {
     view.applied = it->second->applied();
     view.joint = !status.config.voters_outgoing.empty();
     add_replicas(status.config, status, member_, view);
+    for (ReplicaView& replica : view.replicas) replica.diverged = diverged(group, replica.node);
   } else {
     for (const NodeNumber node : view.wanted)
       view.replicas.push_back({node, 0, node == view.leader ? "leader" : "unknown", "voter"});
@@ -211,7 +219,7 @@ std::vector<Node::GroupStatus> NodeImpl::groups() const {
   for (const auto& [group, r] : replicas_) {
     const raft::Status s = r->core().status();
     all.push_back({group, s.leader, s.term, s.commit, r->applied(), s.start, s.last, r->leads(),
-                   r->serves(), member_});
+                   r->serves(), member_, r->odd()});
   }
   return all;
 }
@@ -323,6 +331,13 @@ std::vector<Sample> NodeImpl::metrics() const {
   add_round_metrics(rounds_, self_, out);
   if (wal_) add_log_metrics(wal_->metrics(), self_, out);
   if (engine_) add_engine_metrics(engine_->metrics(), out);
+  out.counter("cairn_state_comparisons_total", "hashes of replicas' states compared with the own",
+              state_watch_.compared());
+  out.gauge("cairn_state_divergence", "replicas whose state differs from their leader's, this node",
+            double(state_watch_.differing().size()));
+  out.gauge("cairn_state_quarantined", "replicas here that are quarantined: their state is odd",
+            double(std::count_if(replicas_.begin(), replicas_.end(),
+                                 [](const auto& r) { return r.second->odd(); })));
   const ScrubCounters& scrub = scrubber_.counters();
   out.counter("cairn_scrub_bytes_total", "bytes read again to find rot", scrub.bytes);
   out.counter("cairn_scrub_passes_total", "passes through log and tables", scrub.passes);

@@ -66,6 +66,11 @@ void Reads::await(raft::GroupId group, Freshness fresh, Micros deadline,
     done(error_of(BarrierResult::kNoLeader));
     return;
   }
+  if (replica->odd()) {
+    done(Error(Errc::kFenced,
+               "this node's state of the partition is not the others': another answers"));
+    return;
+  }
   if (fresh.eventual && engine->revision(group) >= fresh.min_revision) {
     done(std::nullopt);
     return;
@@ -231,7 +236,7 @@ void Reads::read_page(raft::GroupId group, const EngineView::Range& range, Micro
 void Reads::get(raft::GroupId group, std::string key, Freshness fresh, Micros deadline,
                 Callback<ReadResult> done) {
   if (const Replica* here = host_.replica(group);
-      here != nullptr && here->has_state() && !lease_elsewhere(group, fresh)) {
+      here != nullptr && here->may_show() && !lease_elsewhere(group, fresh)) {
     get_here(group, std::move(key), fresh, deadline, std::move(done));
     return;
   }
@@ -255,7 +260,7 @@ void Reads::get(raft::GroupId group, std::string key, Freshness fresh, Micros de
 void Reads::page(raft::GroupId group, EngineView::Range range, Freshness fresh, Micros deadline,
                  Callback<PageReply> done) {
   if (const Replica* here = host_.replica(group);
-      here != nullptr && here->has_state() && !lease_elsewhere(group, fresh)) {
+      here != nullptr && here->may_show() && !lease_elsewhere(group, fresh)) {
     page_here(group, std::move(range), fresh, deadline, std::move(done));
     return;
   }

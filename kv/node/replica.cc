@@ -27,7 +27,10 @@ Replica::Replica(ReplicaHost& host, raft::GroupId group, const raft::CoreOptions
       applied_term_(state.applied_term),
       told_core_(state.applied),
       newest_revision_(state.last_revision),
-      newest_ceiling_(state.ceiling) {}
+      newest_ceiling_(state.ceiling) {
+  odd_at_ = state.odd_at;
+  if (odd()) core_.stand_aside(true);
+}
 
 std::size_t Replica::waiting() const {
   return gathered_.size() + pending_.size() + orphans_.size();
@@ -77,6 +80,14 @@ raft::TransferOutcome Replica::transfer(raft::NodeId to) {
 void Replica::resign() {
   resigned_ = true;
   core_.resign(true);
+  host_.mark_dirty(*this);
+}
+
+void Replica::set_odd(raft::Index at) {
+  if (std::exchange(odd_at_, at) == at) return;
+  // What it would answer to those who wait comes of a state that is wrong.
+  if (at != 0) end_all(BarrierResult::kNoLeader);
+  core_.stand_aside(at != 0);
   host_.mark_dirty(*this);
 }
 
@@ -376,6 +387,7 @@ void Replica::snapshot_installed(raft::NodeId from, const raft::SnapshotMeta& me
   told_core_ = applied_;
   newest_revision_ = std::max(newest_revision_, state.last_revision);
   newest_ceiling_ = std::max(newest_ceiling_, state.ceiling);
+  set_odd(state.odd_at);
   core_.snapshot_installed(from, meta);
   // What was proposed here below the snapshot may or may not be in it.
   std::vector<Pending> covered;

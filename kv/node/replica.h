@@ -85,12 +85,19 @@ class Replica {
   [[nodiscard]] const raft::Core& core() const { return core_; }
   [[nodiscard]] bool leads() const { return core_.role() == raft::Role::kLeader; }
   /// Leads, and has applied its own no-op: it may stamp, since all of log and snapshot is applied.
-  [[nodiscard]] bool serves() const { return leads() && applied_term_ == core_.term(); }
+  [[nodiscard]] bool serves() const { return leads() && applied_term_ == core_.term() && !odd(); }
   [[nodiscard]] raft::Index applied() const { return applied_; }
   /// A read index was reached once since this boot.
   [[nodiscard]] bool caught_up() const { return caught_up_; }
   /// False for one that has just begun, until its first snapshot: what is applied here is nothing.
   [[nodiscard]] bool has_state() const { return applied_ > 0 || !core_.config().voters.empty(); }
+  /// Where a majority found that the state here is not what the log makes of it; 0: nowhere.
+  [[nodiscard]] raft::Index odd_at() const { return odd_at_; }
+  [[nodiscard]] bool odd() const { return odd_at_ != 0; }
+  /// An odd one shows nothing and does not lead, but votes and acks; 0: it is sound again.
+  void set_odd(raft::Index at);
+  /// Reads may be answered from what is applied here.
+  [[nodiscard]] bool may_show() const { return has_state() && !odd(); }
   [[nodiscard]] std::size_t waiting() const;
   /// For how long the log has been longer than `match` (leader; to about a tenth of a second).
   [[nodiscard]] Micros behind_since(raft::Index match) const;
@@ -198,6 +205,7 @@ class Replica {
   Revision newest_ceiling_ = 0;
   raft::Term stamping_term_ = 0;  // term for which revisions_ was started
   std::uint64_t ticks_skipped_ = 0;
+  raft::Index odd_at_ = 0;
   bool frozen_ = false;
   bool caught_up_ = false;
   bool seeking_readiness_ = false;

@@ -25,6 +25,9 @@ enum class RequestKind : std::uint16_t {
   kPromote = 6,     // node -> MemberPlan
   kRejoin = 7,      // RejoinRequest -> nothing
   kMoveLeader = 8,  // MoveLeaderRequest -> the leader's node
+  kStates = 9,      // what replicas' states are: state_watch.h
+  kStateView = 10,  // StateAsk (state_rpc.h) -> what it asks for
+  kCompare = 11,    // StateComparison -> StateReport
   kBackup = 16,
 };
 

@@ -68,6 +68,8 @@ CallPtr<T> World::call(NodeId at, std::function<void(Node&, Callback<T>)> begin)
 }
 
 template CallPtr<MemberPlan> World::call(NodeId, std::function<void(Node&, Callback<MemberPlan>)>);
+template CallPtr<StateReport> World::call(NodeId,
+                                          std::function<void(Node&, Callback<StateReport>)>);
 template CallPtr<std::uint64_t> World::call(NodeId,
                                             std::function<void(Node&, Callback<std::uint64_t>)>);
 

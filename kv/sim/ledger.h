@@ -86,6 +86,7 @@ class Ledger final : public Observer {
   void ack(NodeId node, raft::NodeId member, raft::GroupId group, raft::Term term,
            raft::Index index);
   [[nodiscard]] raft::NodeId member_of(NodeId node, LifeId life);
+  void kept_hash(NodeId node, const Node::GroupStatus& status);
   void still_a_voter(const GroupEvent& event);
   void entries(raft::GroupId group, const raft::AppendRequest& append);
   void leader(const GroupEvent& event);

@@ -1,6 +1,8 @@
 // What members send, commit and apply: logs that match, entries that agree, states that are equal.
 #include "kv/sim/ledger.h"
 
+#include "kv/engine/state_hash.h"
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -93,6 +95,22 @@ void Ledger::on_installed(const SnapshotInstalled& event) {
   }
 }
 
+/// The rolling hash is what counting gives, and nobody is odd: states are equal, as digests say.
+void Ledger::kept_hash(NodeId node, const Node::GroupStatus& status) {
+  const auto view = world_.node(node).engine()->state_view(status.group);
+  const auto page = view ? (*view)->page({}) : boost::system::result<StateView::Page>(view.error());
+  if (!page || page->more) return;
+  StateHash counted;
+  for (const StateEntry& entry : page->entries)
+    counted.toggle(StateHash::key_hash(entry.key), entry.word);
+  if (counted.buckets() != (*view)->buckets())
+    fail("STATE-HASH: " + where(status.group, (*view)->applied()) + ": " + of_node(node) +
+         " keeps a hash that its items do not have");
+  if (status.odd)
+    fail("STATE-HASH: " + where(status.group, status.applied) + ": " + of_node(node) +
+         " is quarantined");
+}
+
 void Ledger::compare_digests() {
   for (const NodeId node : world_.running()) {
     if (!is_sound_(node) || !world_.node(node).engine()) continue;
@@ -104,6 +122,7 @@ void Ledger::compare_digests() {
       const auto state = world_.state_of(node, status.group);
       if (!state) continue;
       compared = state->applied;
+      kept_hash(node, status);
       const auto [at, first] =
           digests_.emplace(std::pair(status.group, state->applied), std::pair(state->digest, node));
       if (first) continue;

@@ -29,6 +29,8 @@ class FakeBackend final : public Backend {
   bool backup_breaks = false;  // after the last piece
   kv::MemberPlan plan;
   kv::MemberChange last_change;
+  kv::StateComparison last_comparison;
+  kv::StateReport report;
   std::vector<std::string> calls;  // "put key", in the order in which they came
   kv::ReadOptions last_read;
   kv::WriteOptions last_write;
@@ -71,6 +73,13 @@ class FakeBackend final : public Backend {
                    kv::Callback<std::uint64_t> done) override {
     note("lead " + std::to_string(partition) + " " + std::to_string(to));
     finish<std::uint64_t>(std::move(done), [to] { return to; });
+  }
+
+  void compare_states(const kv::StateComparison& wish,
+                      kv::Callback<kv::StateReport> done) override {
+    last_comparison = wish;
+    note(wish.heal ? "heal" : "diff");
+    finish<kv::StateReport>(std::move(done), [this] { return report; });
   }
 
   std::vector<std::string> not_ready_reasons() const override { return reasons; }

@@ -83,6 +83,39 @@ TEST_F(MemberRoutes, PromoteAndLeader_TakeTheirNumbersFromThePath) {
   EXPECT_EQ(wrong.field("allow"), "POST");
 }
 
+TEST_F(MemberRoutes, DiffAndHeal_NameReplicaAndKeys) {
+  on_loop([&](FakeBackend& backend) {
+    backend.report.partition = 3;
+    backend.report.node = 2;
+    backend.report.against = 1;
+    backend.report.index = 77;
+    backend.report.quarantined = true;
+    backend.report.buckets = {5};
+    backend.report.differing = 2;
+    backend.report.keys = {{"k", 9, 8}, {"\xff", 0, 7}};
+  });
+  const Answer diff = post("/v1/cluster/partitions/3/diff", R"({"node":2,"deep":true})");
+  EXPECT_EQ(diff.body,
+            "{\"partition\":3,\"node\":2,\"against\":1,\"index\":\"77\",\"quarantined\":true,"
+            "\"buckets\":[5],\"differing\":\"2\",\"healed\":\"0\",\"keys\":["
+            "{\"key\":\"k\",\"revision\":9,\"revision_against\":8},"
+            "{\"key_base64\":\"/w==\",\"revision\":null,\"revision_against\":7}]}\n");
+  on_loop([&](FakeBackend& backend) {
+    EXPECT_EQ(backend.last_comparison.node, 2u);
+    EXPECT_TRUE(backend.last_comparison.deep);
+    EXPECT_FALSE(backend.last_comparison.heal);
+  });
+  EXPECT_EQ(post("/v1/cluster/partitions/metadata/heal", R"({"node":2})").status, 200);
+  on_loop([&](FakeBackend& backend) {
+    EXPECT_TRUE(backend.last_comparison.metadata);
+    EXPECT_TRUE(backend.last_comparison.heal);
+    EXPECT_EQ(backend.calls, (std::vector<std::string>{"diff", "heal"}));
+  });
+  for (const char* body : {"", "{}", R"({"node":"2"})", R"({"node":2,"deep":true})"})
+    EXPECT_EQ(post("/v1/cluster/partitions/3/heal", body).status, 400) << body;
+  EXPECT_EQ(post("/v1/cluster/partitions/x/diff", R"({"node":2})").status, 400);
+}
+
 TEST_F(MemberRoutes, Refusals_KeepTheirCodes) {
   const std::pair<kv::Errc, int> expected[] = {
       {kv::Errc::kChangeUnderWay, 409}, {kv::Errc::kQuorumLost, 409},

@@ -95,7 +95,8 @@ TEST(Render, Cluster_HasTheContractsMembers) {
               "learner":true}],
     "epoch":"4","change_under_way":true,
     "partitions":[{"id":0,"leader":2,"term":"3","commit":"4","applied":"5",
-                   "replicas":[{"node":2,"match":"6","state":"leader","role":"voter"}],
+                   "replicas":[{"node":2,"match":"6","state":"leader","role":"voter",
+                                "diverged":false}],
                    "joint":true,"wanted":[2,1]},
                   {"id":1,"leader":null,"term":"1","commit":"0","applied":"0","replicas":[],
                    "joint":false,"wanted":[]}]})"));

@@ -151,6 +151,8 @@ struct ReplicaView {
   std::uint64_t match = 0;  // known to the leader; 0 where this node is not the leader
   std::string state{};      // "leader" "follower" "probe" "snapshot" "unknown"
   std::string role{};       // "voter" "learner" "leaving" (votes until the joint state is left)
+  bool diverged = false;    // its state is not the leader's, or was found odd by a majority
+                            // (known to the leader and to the replica itself)
 };
 
 struct PartitionView {
@@ -217,6 +219,32 @@ struct MemberPlan {
   std::vector<GroupPlan> groups{};
   std::uint64_t bytes_to_ship = 0;
   std::int64_t failures_tolerated = 0;  // the least of all groups and phases
+};
+
+/// Compares a replica's state with its leader's, key by key, at one applied index.
+struct StateComparison {
+  std::uint32_t partition = 0;
+  bool metadata = false;                 // the metadata group, not a partition
+  std::uint64_t node = 0;                // whose replica; not the leader's
+  bool deep = false;                     // every key, even if the hashes that are kept agree
+  bool heal = false;                     // and the replica takes over what differs
+  std::chrono::milliseconds timeout{0};  // 0: ten minutes; the repair itself goes on after it
+};
+struct StateDifference {
+  std::string key{};
+  std::uint64_t revision = 0;          // of the replica's item; 0: it has none
+  std::uint64_t revision_against = 0;  // of the leader's
+};
+struct StateReport {
+  std::uint32_t partition = 0;
+  bool metadata = false;
+  std::uint64_t node = 0, against = 0;
+  std::uint64_t index = 0;               // applied, at which they were compared
+  std::vector<std::uint32_t> buckets{};  // of 16, whose kept hashes differ
+  std::uint64_t differing = 0;           // keys
+  std::vector<StateDifference> keys{};   // the first 1,000 of them
+  std::uint64_t healed = 0;              // keys taken over
+  bool quarantined = false;              // the replica still is
 };
 
 struct RingView {
@@ -320,6 +348,13 @@ class Store {
   /// Hands the leadership of a partition to a voter that holds all of its log; done when it leads.
   Result<void> move_leader(std::uint32_t partition, std::uint64_t to,
                            std::chrono::milliseconds timeout = {});
+  /// Whose keys differ, and, if asked to, makes the replica like its leader. Besides the errors of
+  /// writes: kUnknownNode, kUnchanged (the node leads the partition: there is nothing to compare
+  /// with), kTimeout (broken off: ask again), kCorrupt (the leader's own items are not what its
+  /// hash says).
+  Result<StateReport> compare_states(const StateComparison& wish);
+  void async_compare_states(const StateComparison& wish, Callback<StateReport> done);
+
   void async_change_members(MemberChange change, Callback<MemberPlan> done);
   void async_promote(std::uint64_t node, std::chrono::milliseconds timeout,
                      Callback<MemberPlan> done);
