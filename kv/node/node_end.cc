@@ -122,7 +122,7 @@ void NodeImpl::stop_step() {
       outbox_.stop();
       inbox_.stop();
       backups_.stop();
-  state_views_.stop();
+      state_views_.stop();
       if (peers_) peers_->stop();
       stop_phase_ = StopPhase::kFlushing;
       stop_deadline_ = now() + kFlushMax;
