@@ -37,7 +37,8 @@ bool take_varint(std::string_view& bytes, std::uint64_t* value) {
     const auto byte = static_cast<unsigned char>(bytes.front());
     bytes.remove_prefix(1);
     *value |= std::uint64_t{byte & 0x7fu} << shift;
-    if ((byte & 0x80u) == 0) return true;
+    // Nobody writes a number longer than it is: that is a flipped bit before a zero.
+    if ((byte & 0x80u) == 0) return byte != 0 || shift == 0;
   }
   return false;
 }
