@@ -118,9 +118,11 @@ void Nemesis::undo_later(Fault fault, NodeId node, Time after, std::string_view 
 void Nemesis::heal(const std::set<NodeId>& core) {
   core_ = core;
   world_.network().law() = plan_.network;
-  for (const NodeId a : core) {
+  // Of a node outside, too, all links or, by break_for_good(), what is drawn: one that leads and
+  // reaches a part of the core would leave the rest behind.
+  for (NodeId a = 1; a <= world_.nodes(); ++a) {
     world_.network().refuse(a, false);
-    for (const NodeId b : core) {
+    for (NodeId b = 1; b <= world_.nodes(); ++b) {
       world_.network().heal(a, b);
       world_.network().unclog(a, b);
     }
