@@ -21,6 +21,24 @@ if(PROJECT_IS_TOP_LEVEL)
   set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 endif()
 
+# Optimisation across files, and by a profile (gcc): tools/pgo makes the profile and then uses it.
+option(CAIRN_LTO "Optimise across files when linking" OFF)
+set(CAIRN_PROFILE "" CACHE STRING "make: programs that write a profile; use: optimise by it")
+set(CAIRN_PROFILE_DIR ${PROJECT_BINARY_DIR}/profile CACHE PATH "Where the profile lies")
+if(CAIRN_LTO)
+  add_compile_options(-flto=auto)
+  add_link_options(-flto=auto)
+endif()
+if(CAIRN_PROFILE STREQUAL "make")
+  add_compile_options(-fprofile-generate=${CAIRN_PROFILE_DIR} -fprofile-update=prefer-atomic)
+  add_link_options(-fprofile-generate=${CAIRN_PROFILE_DIR})
+elseif(CAIRN_PROFILE STREQUAL "use")
+  # Partial: what the training did not run is optimised as if there were no profile.
+  add_compile_options(-fprofile-use=${CAIRN_PROFILE_DIR} -fprofile-partial-training
+                      -Wno-missing-profile -Wno-coverage-mismatch)
+  add_link_options(-fprofile-use=${CAIRN_PROFILE_DIR})
+endif()
+
 if(CAIRN_SANITIZE)
   add_compile_options(-fsanitize=${CAIRN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${CAIRN_SANITIZE})
