@@ -1,4 +1,4 @@
-"""What the store does beside its calls - merging tables, sending a snapshot - and what these feel."""
+"""What the store does beside its calls, merging tables or sending a snapshot, and how it feels."""
 import subprocess
 import time
 

@@ -13,7 +13,7 @@ def embedded(bench):
         row = Row("embedded", f"embedded store, durable puts, {threads} {word}", "1/s",
                   f"the log alone, {threads} a commit", 0.8)
         for _ in bench.each_round(row.work):
-            row.add(items_a_second(bench, "store_bench", f"BM_EmbeddedWaitingPuts.*threads:{threads}$"),
+            row.add(items_a_second(bench, "store_bench", f"WaitingPuts.*threads:{threads}$"),
                     items_a_second(bench, "wal_bench", f"BM_WalCommit/{threads}/300/"))
         yield row
 
