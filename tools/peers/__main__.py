@@ -31,7 +31,7 @@ def options():
     size.add_argument("--quick", action="store_true",
                       help="the main rows, under 15 minutes (default)")
     size.add_argument("--full", action="store_true",
-                      help="all rows: mixes, sizes, starts, growth, background work; about two hours")
+                      help="all rows: mixes, sizes, starts, growth, background work: two hours")
     parser.add_argument("--only", metavar="NAMES", help="these sections alone, comma-separated")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each row (default 5)")
     parser.add_argument("--seconds", type=int, help="length of a run (default 3; --full 8)")
