@@ -149,7 +149,7 @@ void Cluster::end_trouble() {
   std::set<ks::NodeId> all;
   for (ks::NodeId id = 1; id <= impl_->world.nodes(); ++id) all.insert(id);
   impl_->nemesis.end();
-  impl_->nemesis.heal(all);
+  impl_->nemesis.heal(all, true);
 }
 
 // --- calls

@@ -52,7 +52,7 @@ bool Liveness::has_majority(const std::vector<raft::NodeId>& voters) const {
 void Liveness::heal_and_serve() {
   nemesis_.end();
   choose_core();
-  nemesis_.heal(core_);
+  nemesis_.heal(core_, !core_only_);
   // Where a node outside leads by the grace of a part of the core, the rest may not hear it.
   if (core_only_) must_converge_ = nemesis_.break_for_good(core_);
   clients_.prefer({core_.begin(), core_.end()});

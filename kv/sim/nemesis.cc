@@ -115,14 +115,14 @@ void Nemesis::undo_later(Fault fault, NodeId node, Time after, std::string_view 
 
 // --- the end -----------------------------------------------------------------------------------
 
-void Nemesis::heal(const std::set<NodeId>& core) {
+void Nemesis::heal(const std::set<NodeId>& core, bool all_links) {
   core_ = core;
   world_.network().law() = plan_.network;
-  // Of a node outside, too, all links or, by break_for_good(), what is drawn: one that leads and
-  // reaches a part of the core would leave the rest behind.
   for (NodeId a = 1; a <= world_.nodes(); ++a) {
+    if (!all_links && !core.contains(a)) continue;
     world_.network().refuse(a, false);
     for (NodeId b = 1; b <= world_.nodes(); ++b) {
+      if (!all_links && !core.contains(b)) continue;
       world_.network().heal(a, b);
       world_.network().unclog(a, b);
     }

@@ -35,8 +35,9 @@ class Nemesis final : public Observer {
   /// No new faults. Those that last go on until heal().
   void end() { ended_ = true; }
   /// Everything that hurts `core` or its links ends, and its nodes run; the rest stays as it is.
-  /// What is damaged is no part of it.
-  void heal(const std::set<NodeId>& core);
+  /// What is damaged is no part of it. `all_links`: those of the rest are whole as well, since a
+  /// leader among it that reaches a part of the core would leave the others behind.
+  void heal(const std::set<NodeId>& core, bool all_links);
   /// Leaves nodes outside the core in a lasting plight. True: in the same one towards each of the
   /// core, so that none of them can lead whom a part of the core does not hear.
   bool break_for_good(const std::set<NodeId>& core);
