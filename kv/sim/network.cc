@@ -255,6 +255,7 @@ void Network::deliver(Number number, std::size_t to_side, std::string bytes) {
     counters_.bytes += header->frame_bytes();
     const std::string_view frame = rest.substr(0, header->frame_bytes());
     repeat_write(number, to_side, *header, frame);
+    note_answer(number, to_side, *header, frame);
     if (header->type != net::FrameType::kRaftBatch || !meddle(number, to_side, frame))
       to->transport->tell_frame(id_of(number, to_side), std::string(frame));
     rest.remove_prefix(header->frame_bytes());

@@ -113,6 +113,8 @@ class Network {
     std::size_t stalled = 0;  // arrivals that the cut link held up
     Time last_arrival{0};
     Time held_until{0};  // nothing arrives before
+    /// Writes that came and are to come again -> whether their answer, on record, has come back.
+    std::map<std::uint64_t, bool> repeats;
   };
   struct Connection {
     std::array<Side, 2> sides;  // 0 dialled
@@ -145,6 +147,8 @@ class Network {
   // --- network_faults.cc
   void repeat_write(Number number, std::size_t to_side, const net::FrameHeader& header,
                     std::string_view frame);
+  void note_answer(Number number, std::size_t to_side, const net::FrameHeader& header,
+                   std::string_view frame);
   [[nodiscard]] bool meddle(Number number, std::size_t to_side, std::string_view frame);
   void deliver_late(NodeId from, NodeId to, std::string frame, Time span);
   [[nodiscard]] std::pair<Number, std::size_t> pick_side(raft::Random& random);

@@ -1,10 +1,30 @@
 // What goes wrong on a network: held-up links, connections that die on one side alone, frames that
 // come twice, late or out of turn; and telling observers what became of each Raft frame.
+#include "kv/command/command.h"
 #include "kv/node/rpc.h"
 #include "kv/sim/network.h"
 #include "net/frame.h"
 
 namespace cairn::kv::sim {
+
+namespace {
+
+bool is_numbered(std::string_view write_request) {
+  const auto write = decode_write_request(write_request);
+  const auto command = write ? decode_command(write->command)
+                             : boost::system::result<Command>(CommandError::kMalformed);
+  return command && command->session.sequence != 0;
+}
+
+/// The session keeps this answer, and gives it again.
+bool is_on_record(std::string_view reply) {
+  const auto decoded = decode_reply(reply);
+  const auto* answer = decoded ? std::get_if<Answer>(&*decoded) : nullptr;
+  return answer && !answer->session_unknown && !answer->wrong_epoch &&
+         answer->error != Errc::kOverloaded;
+}
+
+}  // namespace
 
 void Network::unclog(NodeId from, NodeId to) {
   if (clogged_.erase({from, to}) == 0) return;
@@ -104,8 +124,11 @@ bool Network::meddle(Number number, std::size_t to_side, std::string_view frame)
   return true;
 }
 
-/// A client's write on its way to the leader stands under a number: coming twice, and long after
-/// its answer, it is done once. On its own connection only: answers are told apart by that.
+/// A write on its way to the leader stands under its session's number: coming again after its
+/// answer, however late, it is done once. Only then: TCP brings a frame once, so a refusal is
+/// final, and of a write without a record there (refused, or not answered yet) a second copy would
+/// be a second chance, behind the back of a client who may have been told no. Attempts that overlap
+/// are the forwarder's own. On its own connection only: answers are told apart by that.
 void Network::repeat_write(Number number, std::size_t to_side, const net::FrameHeader& header,
                            std::string_view frame) {
   if (header.type != net::FrameType::kRequest) return;
@@ -115,18 +138,34 @@ void Network::repeat_write(Number number, std::size_t to_side, const net::FrameH
   if (!decoded) return;
   const auto* request = std::get_if<net::Request>(&decoded->message);
   if (!request || request->kind != static_cast<std::uint16_t>(RequestKind::kWrite)) return;
-  ++counters_.duplicated;
   const auto span = static_cast<std::uint64_t>(std::max(law_.late_max, Time(50'000)).count());
   const Time after(static_cast<std::int64_t>(random_.between(1, span)));
-  queue_.at(queue_.now() + after, 0, "late", [this, number, to_side, again = std::string(frame)] {
-    const auto at = connections_.find(number);
-    if (at == connections_.end()) return;
-    const Side& here = at->second.sides[to_side];
-    if (!here.transport || !here.open || !here.trusted) return;
-    if (is_cut(at->second.sides[1 - to_side].node, here.node)) return;
-    trace_.add(again);
-    here.transport->tell_frame(id_of(number, to_side), again);
-  });
+  if (!is_numbered(request->body)) return;
+  connections_.at(number).sides[to_side].repeats[request->id] = false;
+  queue_.at(queue_.now() + after, 0, "late",
+            [this, number, to_side, id = request->id, again = std::string(frame)] {
+              const auto at = connections_.find(number);
+              if (at == connections_.end()) return;
+              Side& here = at->second.sides[to_side];
+              const auto repeat = here.repeats.extract(id);
+              if (repeat.empty() || !repeat.mapped()) return;
+              if (!here.transport || !here.open || !here.trusted) return;
+              if (is_cut(at->second.sides[1 - to_side].node, here.node)) return;
+              ++counters_.duplicated;
+              trace_.add(again);
+              here.transport->tell_frame(id_of(number, to_side), again);
+            });
+}
+
+/// An answer arrives at `to_side`: what it answers may come again, if it is on record.
+void Network::note_answer(Number number, std::size_t to_side, const net::FrameHeader& header,
+                          std::string_view frame) {
+  auto& repeats = connections_.at(number).sides[1 - to_side].repeats;
+  if (header.type != net::FrameType::kReply || repeats.empty()) return;
+  const auto decoded = net::decode_frame(frame);
+  const auto* reply = decoded ? std::get_if<net::Reply>(&decoded->message) : nullptr;
+  const auto repeat = reply ? repeats.find(reply->id) : repeats.end();
+  if (repeat != repeats.end()) repeat->second = is_on_record(reply->body);
 }
 
 // On whatever connection joins the two by then; none: it is lost.

@@ -3,10 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "kv/command/command.h"
+#include "kv/node/rpc.h"
 #include "net/frame.h"
 #include "net/wire.h"
 
@@ -19,8 +22,30 @@ std::string frame(std::uint64_t id, std::size_t body = 16) {
   return out;
 }
 
+/// A forwarded write under number `id` of a session.
+std::string write_frame(std::uint64_t id) {
+  Command command;
+  command.operations.push_back({Operation::Kind::kPut, "k", "v"});
+  command.session = {7, id, 0};
+  net::Request request;
+  request.id = id;
+  request.kind = static_cast<std::uint16_t>(RequestKind::kWrite);
+  request.body = encode_write_request(1, encode_command(command));
+  std::string out;
+  net::encode_frame(std::move(request), 1, 1, 2, out);
+  return out;
+}
+
+std::string reply_frame(std::uint64_t id, const RpcReply& reply) {
+  std::string out;
+  net::encode_frame(net::Reply{id, encode_reply(reply)}, 1, 2, 1, out);
+  return out;
+}
+
 std::uint64_t id_of(const std::string& bytes) {
-  return std::get<net::Reply>(net::decode_frame(bytes).value().message).id;
+  const auto decoded = net::decode_frame(bytes);
+  if (const auto* request = std::get_if<net::Request>(&decoded.value().message)) return request->id;
+  return std::get<net::Reply>(decoded.value().message).id;
 }
 
 struct Host {
@@ -147,6 +172,36 @@ TEST_F(NetworkTest, FlippedBit_IsNoticed_AndEndsTheConnection) {
   ASSERT_EQ(two.closed.size(), 1u);
   EXPECT_NE(two.closed.begin()->second, "closed");
   EXPECT_TRUE(one.closed.contains(id));
+}
+
+TEST_F(NetworkTest, RepeatedWrites_ComeAgainOnlyAfterAnAnswerOnRecord) {
+  const net::ConnectionId id = connect();
+  network.law().duplicate_per_mille = 1000;  // each second write
+  // In turn: done; no, by who does not lead; no, by a full table; no such session; no answer.
+  Answer full, unknown;
+  full.error = Errc::kOverloaded;
+  unknown.error = Errc::kBadRequest;
+  unknown.session_unknown = true;
+  const std::vector<RpcReply> replies = {RpcReply(Answer{}), RpcReply(Refusal{}), RpcReply(full),
+                                         RpcReply(unknown)};
+  constexpr std::uint64_t kWrites = 200;
+  const auto kind = [](std::uint64_t n) { return static_cast<std::size_t>(n % 5); };
+  for (std::uint64_t n = 1; n <= kWrites; ++n) ASSERT_TRUE(one.transport->send(id, write_frame(n)));
+  run_for(Time(30'000));
+  for (std::uint64_t n = 1; n <= kWrites; ++n) {
+    if (kind(n) == replies.size()) continue;
+    ASSERT_TRUE(two.transport->send(two.opened.front(), reply_frame(n, replies[kind(n)])));
+  }
+  run_for(network.law().late_max + Time(100'000));
+  std::vector<std::size_t> again(5);
+  for (std::uint64_t n = 1; n <= kWrites; ++n)
+    again[kind(n)] +=
+        static_cast<std::size_t>(std::count(two.heard.begin(), two.heard.end(), n)) - 1;
+  EXPECT_GT(again[0], 5u);
+  EXPECT_LT(again[0], 35u);
+  EXPECT_EQ((std::vector<std::size_t>{again.begin() + 1, again.end()}),
+            (std::vector<std::size_t>{0, 0, 0, 0}))
+      << "a second chance for what was told no";
 }
 
 TEST_F(NetworkTest, Untrusted_BigFrameOrSilence_IsClosed) {

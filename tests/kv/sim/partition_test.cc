@@ -68,6 +68,43 @@ TEST(SimPartition, WritesAtTheIsolatedLeader_NeverBothYesAndLost) {
   }
 }
 
+TEST(SimPartition, RefusedWhileNobodyLeads_WritesRepeatedByTheNetwork_StayUndone) {
+  std::size_t refused = 0;
+  for (const std::uint64_t seed : seeds(10)) {
+    Story story(seed, 5, [](Options& options) { options.replicas = 5; });
+    ASSERT_TRUE(story.up());
+    const NodeId leader = story.leader_up();
+    std::vector<NodeId> ends = {leader}, stays;
+    for (NodeId id = 1; id <= 5; ++id)
+      if (id != leader) (ends.size() < 3 ? ends : stays).push_back(id);
+    for (const NodeId at : stays) ASSERT_TRUE(story.put(at, "first", "v"));  // it has a session
+    story.world.network().law().duplicate_per_mille = 1000;
+    for (const NodeId id : ends) story.world.crash(id, CrashKind::kProcess);
+    // Each of the two asks the other, which leads no more than itself.
+    WriteOptions options;
+    options.timeout = milliseconds{50};
+    std::vector<std::pair<std::string, CallPtr<PutResult>>> calls;
+    for (int i = 0; i < 20; ++i) {
+      for (const NodeId at : stays) {
+        const std::string key = "k" + std::to_string(i) + "-" + std::to_string(at);
+        calls.emplace_back(key, story.world.put(at, key, "v", options));
+      }
+      story.world.run_for(milliseconds{20});
+    }
+    // A majority is back while the connection of the two lives, and with it all that comes again.
+    ASSERT_TRUE(story.up());
+    story.world.run_for(seconds{4});
+    for (const auto& [key, call] : calls) {
+      ASSERT_TRUE(call->done());
+      if (call->ok() || call->answer->error().committed != Committed::kNo) continue;
+      ++refused;
+      EXPECT_EQ(story.get(leader, key), "-") << "promised never to take effect";
+    }
+    story.converge();
+  }
+  EXPECT_GT(refused, 20u);
+}
+
 TEST(SimPartition, PrefixDelete_ALaterStepUnknown_IsPartial) {
   for (const std::uint64_t seed : seeds(10)) {
     Story story(seed, 3, [](Options& options) { options.partitions = 3; });
