@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::size_t kTailBytes = 1u << 20;  // of the log read back into memory at the start
 constexpr int kTickMs = 10;
+/// Of the log's files, in all: what a quiet group holds is moved on beyond that. A start reads all.
+constexpr std::uint64_t kLogFilesBytes = 256ull << 20;
 
 Error data_error(const boost::system::error_code& code, const std::string& detail) {
   const std::string text = detail.empty() ? code.message() : detail;
@@ -138,6 +140,7 @@ Result<void> NodeImpl::open_log(std::string* detail) {
   wal_options.cluster_id = identity_->founding().cluster_id;
   wal_options.node_id = self_;
   wal_options.segment_bytes = options_.segment_bytes;
+  wal_options.total_bytes_max = std::max(kLogFilesBytes, 4 * options_.segment_bytes);
   auto log = wal::Wal::open(*seams_.files, options_.data_dir + "/wal", wal_options, *seams_.home,
                             *seams_.log, detail);
   if (!log) return data_error(log.error(), *detail);
@@ -343,6 +346,11 @@ void NodeImpl::begin_serving() {
   if (removed_ && record_.node(self_) != nullptr)
     come_back_anew(Distrust::kReplaced, "another directory has taken its place");
   look_at_record();
+  // Nobody else can lead what this member alone votes in: no waiting for an election timeout.
+  for (const auto& [group, r] : replicas_)
+    if (r->core().config().voters == std::vector<raft::NodeId>{member_} &&
+        r->core().config().voters_outgoing.empty())
+      first_campaign_due_.insert(group);
   campaign_first();
   std::vector<raft::GroupId> half_retired;
   for (const auto& [group, replica] : retiring_) half_retired.push_back(group);
