@@ -21,16 +21,19 @@ std::string_view MetadataTable::Entry::key() const {
   return {reinterpret_cast<const char*>(this + 1), key_size};
 }
 
-bool MetadataTable::Entry::is(std::uint64_t h, raft::GroupId g, std::uint64_t gen,
-                              std::string_view k) const {
-  return hash == h && group == g && generation == gen && key() == k;
+std::uint64_t MetadataTable::Entry::hash() const {
+  return hash_of(group, generation, key());
+}
+
+bool MetadataTable::Entry::is(raft::GroupId g, std::uint64_t gen, std::string_view k) const {
+  return group == g && generation == gen && key() == k;
 }
 
 MetadataTable::MetadataTable(std::size_t bytes_max)
     : bytes_max_(bytes_max), buckets_(kBucketsMin, nullptr) {}
 
 MetadataTable::~MetadataTable() {
-  while (hand_ != nullptr) evict(hand_);
+  while (newest_ != nullptr) evict_after(newest_);
 }
 
 std::size_t MetadataTable::cost(const Entry& entry) {
@@ -47,7 +50,7 @@ std::uint64_t MetadataTable::fetch_bucket(raft::GroupId group, std::uint64_t gen
 void MetadataTable::fetch_entry(std::uint64_t hash) const {
   const Entry* const entry = buckets_[hash & (buckets_.size() - 1)];
   if (entry == nullptr) return;
-  __builtin_prefetch(&entry->hash, 1);
+  __builtin_prefetch(&entry->chain, 1);
   __builtin_prefetch(entry + 1, 1);
 }
 
@@ -55,7 +58,7 @@ MetadataTable::Entry* MetadataTable::find(raft::GroupId group, std::uint64_t gen
                                           std::string_view key) {
   const std::uint64_t hash = hash_of(group, generation, key);
   Entry* entry = buckets_[hash & (buckets_.size() - 1)];
-  while (entry != nullptr && !entry->is(hash, group, generation, key)) entry = entry->chain;
+  while (entry != nullptr && !entry->is(group, generation, key)) entry = entry->chain;
   if (entry != nullptr) entry->used = 1;
   return entry;
 }
@@ -66,61 +69,62 @@ MetadataTable::Entry& MetadataTable::add(raft::GroupId group, std::uint64_t gene
   void* memory = ::operator new(sizeof(Entry) + key.size());
   Entry* entry = new (memory) Entry;
   std::copy(key.begin(), key.end(), reinterpret_cast<char*>(entry + 1));
-  entry->hash = hash_of(group, generation, key);
   entry->group = group;
   entry->generation = generation;
   entry->key_size = static_cast<std::uint32_t>(key.size());
-  Entry*& bucket = buckets_[entry->hash & (buckets_.size() - 1)];
+  Entry*& bucket = buckets_[hash_of(group, generation, key) & (buckets_.size() - 1)];
   entry->chain = bucket;
   bucket = entry;
-  if (hand_ == nullptr) {
-    entry->before = entry->after = hand_ = entry;
-  } else {  // farthest from the hand
-    entry->after = hand_;
-    entry->before = hand_->before;
-    entry->before->after = entry;
-    hand_->before = entry;
-  }
+  entry->after = newest_ == nullptr ? entry : newest_->after;
+  if (newest_ != nullptr) newest_->after = entry;
+  newest_ = entry;  // farthest from the hand
   ++size_;
   bytes_ += cost(*entry);
   return *entry;
 }
 
 void MetadataTable::trim() {
-  while (bytes_ > bytes_max_ && hand_ != nullptr) {
-    if (hand_->used) {
-      hand_->used = 0;
-      hand_ = hand_->after;
+  while (bytes_ > bytes_max_ && newest_ != nullptr) {
+    Entry* const hand = newest_->after;
+    if (hand->used) {
+      hand->used = 0;
+      newest_ = hand;
     } else {
-      evict(hand_);
+      evict_after(newest_);
     }
   }
 }
 
 void MetadataTable::forget(raft::GroupId group, std::uint64_t generation) {
-  Entry* entry = hand_;
+  Entry* before = newest_;
   for (std::size_t left = size_; left > 0; --left) {
-    Entry* const after = entry->after;
-    if (entry->group == group && entry->generation == generation) evict(entry);
-    entry = after;
+    const Entry* const entry = before->after;
+    if (entry->group == group && entry->generation == generation)
+      evict_after(before);
+    else
+      before = before->after;
   }
 }
 
 void MetadataTable::forget(raft::GroupId group, std::uint64_t generation, std::string_view key) {
-  if (Entry* const entry = find(group, generation, key)) evict(entry);
+  Entry* const gone = find(group, generation, key);
+  if (gone == nullptr) return;
+  leave_bucket(gone);
+  gone->used = 0;  // the memory goes when the hand comes by
 }
 
-void MetadataTable::evict(Entry* entry) {
-  Entry** link = &buckets_[entry->hash & (buckets_.size() - 1)];
+void MetadataTable::leave_bucket(Entry* entry) {
+  Entry** link = &buckets_[entry->hash() & (buckets_.size() - 1)];
   while (*link != entry) link = &(*link)->chain;
   *link = entry->chain;
-  if (entry->after == entry) {
-    hand_ = nullptr;
-  } else {
-    entry->before->after = entry->after;
-    entry->after->before = entry->before;
-    if (hand_ == entry) hand_ = entry->after;
-  }
+  entry->chain = entry;  // in none
+}
+
+void MetadataTable::evict_after(Entry* before) {
+  Entry* const entry = before->after;
+  if (entry->chain != entry) leave_bucket(entry);
+  before->after = entry->after;
+  if (entry == newest_) newest_ = entry == before ? nullptr : before;
   --size_;
   bytes_ -= cost(*entry);
   entry->~Entry();
@@ -132,7 +136,7 @@ void MetadataTable::grow() {
   for (Entry* entry : buckets_) {
     while (entry != nullptr) {
       Entry* const next = entry->chain;
-      Entry*& bucket = wider[entry->hash & (wider.size() - 1)];
+      Entry*& bucket = wider[entry->hash() & (wider.size() - 1)];
       entry->chain = bucket;
       bucket = entry;
       entry = next;

@@ -24,14 +24,13 @@ class MetadataTable {
    private:
     friend class MetadataTable;
     std::string_view key() const;
-    bool is(std::uint64_t h, raft::GroupId g, std::uint64_t gen, std::string_view k) const;
+    std::uint64_t hash() const;
+    bool is(raft::GroupId g, std::uint64_t gen, std::string_view k) const;
 
     // What a look-up touches stands together, at the end: a miss of the processor's cache is most
-    // of what it costs.
-    Entry* before = nullptr;  // the clock's ring
-    Entry* after = nullptr;
+    // of what it costs. There is one of these a key: its hash is computed anew where it is needed.
+    Entry* after = nullptr;  // in the clock's ring
     Entry* chain = nullptr;  // in its bucket
-    std::uint64_t hash = 0;
     std::uint64_t generation = 0;
     raft::GroupId group = 0;
     std::uint32_t key_size : 31 = 0;
@@ -74,13 +73,14 @@ class MetadataTable {
  private:
   static std::size_t cost(const Entry& entry);
   void grow();
-  void evict(Entry* entry);
+  void leave_bucket(Entry* entry);
+  void evict_after(Entry* before);
 
   const std::size_t bytes_max_;
   std::vector<Entry*> buckets_;  // a power of two of them
   std::size_t size_ = 0;
   std::atomic<std::size_t> bytes_{0};
-  Entry* hand_ = nullptr;  // of the clock; the ring's newest entry stands before it
+  Entry* newest_ = nullptr;  // of the ring; the clock's hand stands after it
 };
 
 }  // namespace cairn::kv

@@ -55,6 +55,20 @@ TEST(MetadataTableTest, Forget_DropsOneGenerationAlone) {
   EXPECT_EQ(table.bytes(), 0u);
 }
 
+TEST(MetadataTableTest, ForgottenKey_IsUnknown_AndItsMemoryGoesWithTheOthers) {
+  for (const int gone : {0, 1, 2}) {  // the hand's, one between, the newest
+    MetadataTable table(0);
+    for (int i = 0; i < 3; ++i) table.add(1, 1, std::to_string(i));
+    table.forget(1, 1, std::to_string(gone));
+    for (int i = 0; i < 3; ++i)
+      EXPECT_EQ(table.find(1, 1, std::to_string(i)) != nullptr, i != gone);
+    table.add(1, 1, std::to_string(gone)).version = 5;
+    EXPECT_EQ(table.find(1, 1, std::to_string(gone))->version, 5u);
+    table.trim();
+    EXPECT_EQ(table.bytes(), 0u);
+  }
+}
+
 TEST(MetadataTableTest, RandomUse_NeverTellsWhatWasNotWritten) {
   MetadataTable table(9000);
   std::map<std::string, std::uint64_t> truth;
@@ -68,7 +82,12 @@ TEST(MetadataTableTest, RandomUse_NeverTellsWhatWasNotWritten) {
       entry = &table.add(1, 1, key);
     }
     entry->version = truth[key] = random.next();
+    if (random.one_in(7)) {
+      table.forget(1, 1, key);
+      ASSERT_EQ(table.find(1, 1, key), nullptr) << "step " << i;
+    }
     if (random.one_in(5)) table.trim();
+    if (random.one_in(500)) table.forget(1, 1);
   }
 }
 
