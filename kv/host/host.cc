@@ -20,6 +20,7 @@ using std::chrono::milliseconds;
 // The node promises about two seconds; what is left is for joining.
 constexpr milliseconds kNodeStop{2'300};
 constexpr milliseconds kStop{3'000};
+constexpr milliseconds kSpaceRetry{1'000};
 
 std::uint64_t system_random() {
   std::uint64_t value = 0;
@@ -279,10 +280,24 @@ void Host::open_anew() {
   Result<void> started = node ? (*node)->start() : Result<void>(node.error());
   if (started) {
     node_ = std::move(*node);
+    waits_for_space_ = false;
     return;
   }
+  if (started.error().code == Errc::kDiskFull) return wait_for_space(started.error());
   // The old node stays and says that it is stopping.
   options_.on_failure(started.error());
+}
+
+/// What the new life needs is a few files: it begins as soon as they fit. Nobody else would start
+/// it again: that the old one is fenced may have been said already, and a program may live on with
+/// that.
+void Host::wait_for_space(const Error& full) {
+  if (!std::exchange(waits_for_space_, true) && options_.log) {
+    call_out([&] {
+      options_.log({LogLine::Level::kError, "begins anew once there is space: " + full.message()});
+    });
+  }
+  loop_.call_after(kSpaceRetry, [this] { open_anew(); });
 }
 
 // The loop ends first, so that nothing asks for more; LevelDB's thread after the engine, which

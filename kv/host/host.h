@@ -94,6 +94,7 @@ class Host : public std::enable_shared_from_this<Host> {
   void reopen();
   [[nodiscard]] bool may_open_again(const Error& error);
   void open_anew();
+  void wait_for_space(const Error& full);
   void tear_down();
   /// `for_good`: what is lent later is revoked at once.
   void revoke_views(bool for_good);
@@ -110,7 +111,8 @@ class Host : public std::enable_shared_from_this<Host> {
   std::unique_ptr<net::AsioTransport> transport_;
   std::unique_ptr<door::DoorServer> door_;  // null without Options::client
   std::shared_ptr<Node> node_;
-  int callbacks_on_stack_ = 0;  // loop thread
+  int callbacks_on_stack_ = 0;    // loop thread
+  bool waits_for_space_ = false;  // to open the node anew; loop thread
 
   std::atomic<bool> stopped_{false};  // stop() has begun
   std::mutex mutex_;                  // guards the two below

@@ -101,17 +101,23 @@ std::string time_text(std::uint64_t wall_ms) {
   return {text, size};
 }
 
-/// For people, and never read again by us.
+/// For people, and never read again by us: on a full disk there is none. To move needs no space,
+/// and what is pruned afterwards gives some back.
 Result<void> write_note(wal::FileSystem& files, const std::string& folder, const std::string& why,
                         std::uint64_t wall_ms) {
   const std::string path = folder + "/" + std::string(kNote);
   const std::string text = "why:  " + why + "\nwhen: " + time_text(wall_ms) +
                            "\nThese data are not used any more. Once the node is ready again, "
                            "they may be removed.\n";
-  const auto file = files.open(path, wal::OpenMode::kCreateTruncate);
-  if (!file) return failed(path, file.error());
-  if (const auto done = (*file)->write_at(0, text); !done) return failed(path, done.error());
-  if (const auto done = (*file)->sync(); !done) return failed(path, done.error());
+  const auto write = [&]() -> wal::Result<void> {
+    const auto file = files.open(path, wal::OpenMode::kCreateTruncate);
+    if (!file) return file.error();
+    if (const auto done = (*file)->write_at(0, text); !done) return done.error();
+    return (*file)->sync();
+  };
+  const auto done = write();
+  if (!done && done.error() != boost::system::errc::no_space_on_device)
+    return failed(path, done.error());
   return {};
 }
 

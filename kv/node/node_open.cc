@@ -252,12 +252,15 @@ Result<raft::Restored> NodeImpl::restore(const EngineGroup& state, const wal::Re
                                        std::to_string(r.last_index));
     r.start_index = r.last_index = state.applied;
     r.start_term = r.last_term = state.applied_term;
-    r.hard_state.commit = state.applied;
-    // The leader's term may not have become durable before its snapshot: no vote was cast in it.
+    // The leader's term may not have become durable before its snapshot: no vote was cast in it. It
+    // goes to the log before the reset: a log must never be newer than its term, and the core takes
+    // what it begins with for durable and does not say it again.
     if (r.hard_state.term < r.last_term) {
       r.hard_state.term = r.last_term;
       r.hard_state.vote = raft::kNobody;
+      wal_->set_hard_state(state.group, {r.last_term, raft::kNobody, r.hard_state.commit});
     }
+    r.hard_state.commit = state.applied;
     wal_->reset(state.group, state.applied, state.applied_term,
                 raft::encode_configuration(state.config));
     return r;

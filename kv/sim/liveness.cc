@@ -143,6 +143,19 @@ void Liveness::stays_led() {
   }
 }
 
+/// The group has moved on without this member, by its last committed configuration: nobody sends it
+/// anything any more. It drops its replica once the group is where the record wants it, and that
+/// may have to wait for a node outside of the core; where all are whole, members_stand() sees to
+/// it.
+bool Liveness::has_left(raft::GroupId group, raft::NodeId member) const {
+  const raft::Configuration* config = ledger_.configuration(group);
+  if (config == nullptr) return false;
+  const auto in = [member](const std::vector<raft::NodeId>& ids) {
+    return std::find(ids.begin(), ids.end(), member) != ids.end();
+  };
+  return !in(config->voters) && !in(config->voters_outgoing) && !in(config->learners);
+}
+
 /// Every member of the core has applied all of every group, and says the same of it.
 bool Liveness::converged() {
   const Roster roster = newest_roster(world_);
@@ -159,6 +172,8 @@ bool Liveness::converged() {
       if (roster.wanted[group - 1].contains(id) && !has) return false;
     }
     for (const Node::GroupStatus& g : groups) {
+      const bool wanted = g.group == 0 || roster.wanted[g.group - 1].contains(id);
+      if (!wanted && has_left(g.group, g.member)) continue;
       const auto [at, first] = applied.emplace(g.group, g.applied);
       if (at->second != g.applied || g.applied != g.commit || g.applied != g.last) return false;
     }

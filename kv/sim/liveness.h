@@ -53,6 +53,7 @@ class Liveness {
   bool until_ok(Time deadline, Send send);
   void stays_led();
   [[nodiscard]] bool done() { return converged() && members_stand(); }
+  [[nodiscard]] bool has_left(raft::GroupId group, raft::NodeId member) const;
   [[nodiscard]] bool converged();
   [[nodiscard]] bool members_stand();
   [[nodiscard]] std::string states();

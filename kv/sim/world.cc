@@ -74,10 +74,20 @@ void World::reopen(LifeId life) {
         end_life(id, false);
         members_.at(id).disk.kill_process();
         if (auto started = start(id); !started && !was_power_cut(started.error()))
-          fail("node " + std::to_string(id) + " is not opened anew: " + started.error().message());
+          not_opened_anew(id, started.error());
       });
     });
   });
+}
+
+/// A disk that is full or fails just now, and is known to, may refuse a new life. The host waits
+/// for space, a program that was told of a failure ends and is started again: both are a later
+/// start, whose time the operator chooses as after a crash. Everywhere else it has to succeed.
+void World::not_opened_anew(NodeId id, const Error& error) {
+  const bool disk = error.code == Errc::kDiskFull || error.code == Errc::kIo;
+  if (disk && members_.at(id).failure_allowed)
+    return tell(NodeEvent::Kind::kCrashed, id, "could not be opened anew");
+  fail("node " + std::to_string(id) + " is not opened anew: " + error.message());
 }
 
 World::~World() {

@@ -211,6 +211,7 @@ class World {
   void end_life(NodeId id, bool silent);
   /// The node wants to be opened anew over its directory.
   void reopen(LifeId life);
+  void not_opened_anew(NodeId id, const Error& error);
   Member& make_member(NodeId id);
   [[nodiscard]] NodeId node_of(LifeId life) const;
   [[nodiscard]] Life* alive(LifeId life) const;

@@ -391,6 +391,25 @@ TEST_F(Identity_Directory, SetAside_KeepsTheNewestFolders) {
   EXPECT_TRUE(disk_.exists(kDir + "/quarantine/3/wal/segment").value());
 }
 
+TEST_F(Identity_Directory, SetAside_OnAFullDisk_MovesAllTheSame_AndTheNewLifeBeginsWithSpace) {
+  Identity me = started();
+  ASSERT_TRUE(me.record_founding(record_with(me.incarnation())));
+  ASSERT_TRUE(disk_.create_directories(kDir + "/wal"));
+  ASSERT_TRUE(mark_for_setting_aside(disk_, kDir, life_of(me)));
+  disk_.set_capacity(disk_.used_bytes());
+  EXPECT_EQ(set_aside_if_marked(disk_, kDir).value(), kDir + "/quarantine/1");
+  EXPECT_FALSE(is_marked_for_setting_aside(disk_, kDir).value());
+  disk_.set_capacity(disk_.used_bytes());  // nor is there what the mark took
+  const auto refused = start();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::kDiskFull);
+  disk_.set_capacity(0);
+  const Identity fresh = started();
+  EXPECT_NE(fresh.incarnation(), me.incarnation());
+  EXPECT_FALSE(fresh.founded());
+  EXPECT_TRUE(read_former_life(disk_, kDir)->has_value());
+}
+
 TEST_F(Identity_Directory, SetAside_CutAtEachChange_EndsInANewLifeThatMustNotFound) {
   for (std::uint64_t kth = 1; kth < 60; ++kth) {
     disk_.load({});

@@ -80,6 +80,45 @@ std::pair<raft::Index, raft::Index> ends_of(Story& story, NodeId id) {
   return {0, 0};
 }
 
+TEST(SimSnapshot, PowerCut_BeforeTheTermOfASnapshotIsDurable_DoesNotStopALaterStart) {
+  int flipped = 0;
+  for (const std::uint64_t seed : seeds(5)) {
+    Story story(seed, 3, short_log);
+    ASSERT_TRUE(story.up());
+    const NodeId old = story.leader_up();
+    const NodeId down = old == 3 ? 2 : 3;
+    story.world.crash(down, CrashKind::kPower);
+    // A new term, which `down` hears of together with its snapshot.
+    story.world.crash(old, CrashKind::kProcess);
+    ASSERT_TRUE(story.world.start(old));
+    story.world.run_for(seconds{3});
+    write_much(story, old);
+    story.world.run_for(seconds{10});
+    // Its database takes the snapshot, its log takes nothing: neither the term nor the reset.
+    ASSERT_TRUE(story.world.start(down));
+    story.world.hang_disk(down, seconds{20});
+    story.world.run_for(seconds{2});
+    story.world.crash(down, CrashKind::kLoseUnsynced);
+    // Now the start completes the reset. It becomes durable with what another group has to say.
+    ASSERT_TRUE(story.world.start(down));
+    flipped += ends_of(story, down).second > 1'000 ? 1 : 0;
+    ASSERT_TRUE(story.ready());
+    const NodeId four = story.world.add_node();
+    MemberChange change;
+    change.add.push_back({four, "127.0.0.1:9004", true});
+    ASSERT_TRUE(story.finish(
+        story.world.call<MemberPlan>(old, [change](Node& node, Callback<MemberPlan> done) {
+          node.change_members(change, std::move(done));
+        })));
+    story.world.run_for(seconds{1});
+    story.world.crash(down, CrashKind::kLoseUnsynced);
+    ASSERT_TRUE(story.world.start(down));
+    ASSERT_TRUE(story.put_until_ok(down, "more", "v"));
+    story.converge();
+  }
+  EXPECT_GT(flipped, 3) << "the story is about snapshots that were taken";
+}
+
 TEST(SimSnapshot, PowerCut_WhileASnapshotReplacesALongerLog_LeavesTheSnapshot) {
   // The old leader's log reaches past the snapshot, with entries that nobody committed. Cut between
   // the flip of the engine and the reset of the log, the next start must not believe that log.
