@@ -173,7 +173,7 @@ PartitionView NodeImpl::partition_view(std::uint32_t partition) const {
     const raft::Status status = it->second->core().status();
     view.leader = node_of(status.leader);
     view.term = status.term;
-    view.commit = status.commit;
+    view.commit = it->second->commit();
     view.applied = it->second->applied();
     view.joint = !status.config.voters_outgoing.empty();
     add_replicas(status.config, status, member_, view);
@@ -218,8 +218,8 @@ std::vector<Node::GroupStatus> NodeImpl::groups() const {
   std::vector<GroupStatus> all;
   for (const auto& [group, r] : replicas_) {
     const raft::Status s = r->core().status();
-    all.push_back({group, s.leader, s.term, s.commit, r->applied(), s.start, s.last, r->leads(),
-                   r->serves(), member_, r->odd()});
+    all.push_back({group, s.leader, s.term, r->commit(), r->applied(), s.start, r->last(),
+                   r->leads(), r->serves(), member_, r->odd()});
   }
   return all;
 }
@@ -228,8 +228,8 @@ void NodeImpl::glance(std::vector<GroupGlance>& out) const {
   out.clear();
   for (const auto& [group, r] : replicas_) {
     const raft::Core& core = r->core();
-    out.push_back({group, core.role(), core.term(), core.leader(), core.commit(), r->applied(),
-                   core.last_index()});
+    out.push_back(
+        {group, core.role(), core.term(), core.leader(), r->commit(), r->applied(), r->last()});
   }
 }
 

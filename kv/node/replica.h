@@ -6,6 +6,7 @@
 // "unknown" when neither is known by its deadline.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -87,6 +88,10 @@ class Replica {
   /// Leads, and has applied its own no-op: it may stamp, since all of log and snapshot is applied.
   [[nodiscard]] bool serves() const { return leads() && applied_term_ == core_.term() && !odd(); }
   [[nodiscard]] raft::Index applied() const { return applied_; }
+  /// A core that has resigned does not learn of a snapshot that arrived meanwhile: log and engine
+  /// are past what it knows by then.
+  [[nodiscard]] raft::Index commit() const { return std::max(core_.commit(), applied_); }
+  [[nodiscard]] raft::Index last() const { return std::max(core_.last_index(), applied_); }
   /// A read index was reached once since this boot.
   [[nodiscard]] bool caught_up() const { return caught_up_; }
   /// False for one that has just begun, until its first snapshot: what is applied here is nothing.

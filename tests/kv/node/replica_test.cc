@@ -303,6 +303,27 @@ TEST_F(ReplicaTest, SnapshotCoversIt_IsUnknown) {
   EXPECT_EQ(replica_->core().status().applied, 10u);
 }
 
+TEST_F(ReplicaTest, SnapshotArrivesAfterItResigned_WhatItSaysOfItselfAgrees_NothingMoreComes) {
+  lead_three();
+  const raft::SnapshotMeta meta{10, 2, replica_->core().status().config};
+  ASSERT_TRUE(replica_->wants_snapshot(2, 2, meta));
+  sync();
+  replica_->freeze();
+  replica_->resign();  // its node stops while the engine takes the state
+  EngineGroup state;
+  state.applied = 10;
+  state.applied_term = 2;
+  state.config = meta.config;
+  sent_.clear();
+  replica_->snapshot_installed(2, meta, state);
+  sync();
+  EXPECT_EQ(replica_->applied(), 10u);
+  EXPECT_EQ(replica_->commit(), 10u);
+  EXPECT_EQ(replica_->last(), 10u);
+  EXPECT_TRUE(sent_.empty());
+  EXPECT_TRUE(persists_.empty());
+}
+
 TEST_F(ReplicaTest, Frozen_HearsSaysAndWritesNothing) {
   lead_three();
   const raft::SnapshotMeta meta{10, 2, replica_->core().status().config};
