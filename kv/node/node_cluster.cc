@@ -80,6 +80,8 @@ void NodeImpl::record_changed(const ClusterRecord& before) {
       log_line(LogLine::Level::kInfo,
                "node " + std::to_string(node.id) + " comes back with an empty directory");
   }
+  // Its refusal would never be taken back: nothing connects to who has gone.
+  if (refused_as_ && record_.node(refused_by_) == nullptr) refused_as_.reset();
   update_peers();
   create_wanted();
   gossip();

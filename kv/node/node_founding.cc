@@ -120,10 +120,14 @@ void NodeImpl::next_identity_change() {
 
 void NodeImpl::on_refused(raft::NodeId peer, Verdict verdict) {
   if (verdict == Verdict::kBusy) return;
-  if (refused_as_ != verdict)
-    log_line(LogLine::Level::kError,
-             "node " + std::to_string(peer) + " refuses this node: " + refusal_text(verdict));
-  refused_as_ = verdict;
+  // Who went with an old record knows nobody who came since: that is its own plight.
+  if (state_ != State::kServing || record_.node(peer) != nullptr) {
+    if (refused_as_ != verdict)
+      log_line(LogLine::Level::kError,
+               "node " + std::to_string(peer) + " refuses this node: " + refusal_text(verdict));
+    refused_as_ = verdict;
+    refused_by_ = peer;
+  }
   if (verdict != Verdict::kWiped) return;
   if (!identity_->founded())
     rejoin_ = true;

@@ -373,10 +373,10 @@ class NodeImpl final : public Node,
   DiskGuard disk_;
   bool disk_was_low_ = false;
   bool looking_at_disk_ = false;
-  bool failed_ = false;
-  bool reported_ = false;
+  bool failed_ = false, reported_ = false;
   std::string fenced_why_;
   std::optional<net::HelloReply::Verdict> refused_as_;  // by a peer: wiped or foreign
+  NodeNumber refused_by_ = 0;                           // that peer
 
   std::unique_ptr<wal::FileLock> lock_;
   std::shared_ptr<Identity> identity_;

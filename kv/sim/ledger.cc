@@ -95,6 +95,7 @@ void Ledger::still_a_voter(const GroupEvent& event) {
 void Ledger::leader(const GroupEvent& event) {
   ++counts_.leaders;
   const raft::Term term = event.now.term;
+  if (handed_.contains({event.group, term, event.node})) ++counts_.handed_over;
   const auto [at, first] =
       leaders_.emplace(std::pair(event.group, term), std::pair(event.node, event.life));
   if (!first && at->second != std::pair(event.node, event.life)) {

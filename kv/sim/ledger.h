@@ -61,8 +61,10 @@ class Ledger final : public Observer {
 
   /// How often each oracle had something to judge.
   struct Counts {
-    std::uint64_t leaders = 0, votes = 0, acks = 0, audits = 0, recalls = 0, entries_sent = 0,
-                  committed = 0, answers = 0, digests = 0, snapshots = 0, configurations = 0;
+    /// Of the leaders, `handed_over` were asked to stand by the one before.
+    std::uint64_t leaders = 0, handed_over = 0, votes = 0, acks = 0, audits = 0, recalls = 0,
+                  entries_sent = 0, committed = 0, answers = 0, digests = 0, snapshots = 0,
+                  configurations = 0;
   };
   [[nodiscard]] const Counts& counts() const { return counts_; }
 
@@ -101,6 +103,7 @@ class Ledger final : public Observer {
   std::function<bool(NodeId)> is_sound_;
   std::function<bool(NodeId)> must_remember_;
   std::map<std::pair<raft::GroupId, raft::Term>, std::pair<NodeId, LifeId>> leaders_;
+  std::set<std::tuple<raft::GroupId, raft::Term, NodeId>> handed_;  // who was asked to stand
   std::map<std::tuple<raft::GroupId, raft::Term, raft::NodeId>, NodeId> votes_;  // member -> node
   std::map<raft::NodeId, std::map<raft::GroupId, Promise>> promises_;            // by member
   std::map<LifeId, raft::NodeId> members_;  // as which a life speaks

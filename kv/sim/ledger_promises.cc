@@ -52,6 +52,8 @@ void Ledger::on_sent(const FrameSent& event) {
         vote(event.from, member, event.to, m.group, message.term);
     } else if (const auto* request = std::get_if<raft::VoteRequest>(&message.body)) {
       if (!request->pre_vote) vote(event.from, member, event.from, m.group, message.term);
+    } else if (std::holds_alternative<raft::TimeoutNow>(message.body)) {
+      handed_.emplace(m.group, message.term + 1, event.to);
     } else if (const auto* append = std::get_if<raft::AppendRequest>(&message.body)) {
       entries(m.group, *append);
     } else if (const auto* acked = std::get_if<raft::AppendReply>(&message.body)) {

@@ -114,30 +114,74 @@ void Liveness::quiesce() {
   if (go_on()) stays_led();
 }
 
+/// The node of the core that all of the core's voters follow; 0: there is none.
+NodeId Liveness::leader_in_core(raft::GroupId group) {
+  const NodeId leader = world_.leader(group);
+  if (!core_.contains(leader)) return 0;
+  raft::Term term = 0;
+  const raft::Configuration& config = *ledger_.configuration(group);
+  for (const raft::NodeId voter : config.voters) {
+    const NodeId id = node_of(voter);
+    if (!core_.contains(id)) continue;
+    if (!world_.running(id)) return 0;
+    for (const Node::GroupStatus& g : world_.node(id).groups()) {
+      if (g.group != group) continue;
+      if (node_of(g.leader) != leader || (term != 0 && g.term != term)) return 0;
+      term = g.term;
+    }
+  }
+  return leader;
+}
+
+/// An idle group may still be led from outside of a core that has not noticed, or be about to
+/// choose another leader because it has: only what the core leads is asked to stay so.
+bool Liveness::core_leads_all() {
+  const auto all = [this] {
+    return std::all_of(founders_.begin(), founders_.end(),
+                       [this](const auto& group) { return leader_in_core(group.first) != 0; });
+  };
+  const Time deadline = world_.now() + kStaysLedFor;
+  while (!all() && world_.now() < deadline && go_on()) world_.run_for(milliseconds{100});
+  return go_on() && all();
+}
+
+/// Somebody who will not hear group 1's leader any more; 0: a leader's majority would be gone, of
+/// group 1 or of another group that has one of both ends as its leader and the other as its voter.
+NodeId Liveness::may_be_deaf(NodeId leader) const {
+  if (leader == 0 || world_.nodes() != plan_.nodes) return 0;
+  for (const auto& group : founders_) {
+    const raft::Configuration& config = *ledger_.configuration(group.first);
+    if (config.voters.size() < 3) return 0;
+    for (const raft::NodeId voter : config.voters)
+      if (!core_.contains(node_of(voter))) return 0;
+  }
+  NodeId deaf = 0;
+  for (const raft::NodeId voter : ledger_.configuration(1)->voters)
+    if (node_of(voter) != leader) deaf = node_of(voter);
+  return deaf;
+}
+
 /// Who does not hear the leader, but is heard, must not unseat it: those outside of the core, or,
-/// where all are whole, one whose log is as good as the leader's.
+/// where all are whole, one whose log is as good as the leader's. A leader that hands over of its
+/// own will is not unseated: an operator's wish may have been under way on a link until now.
 void Liveness::stays_led() {
   raft::Random random = world_.random("half-deaf");
-  if (!chance(random, 600)) return;
+  if (!chance(random, 600) || !core_leads_all()) return;
   NodeId leader = 0;
   NodeId deaf = 0;
   if (!core_only_) {
-    const raft::Configuration& config = *ledger_.configuration(1);
     leader = world_.leader(1);
-    for (const raft::NodeId voter : config.voters) {
-      if (node_of(voter) != leader) deaf = node_of(voter);
-      if (!core_.contains(node_of(voter))) return;
-    }
-    // With fewer, the leader's own majority would be gone.
-    if (leader == 0 || config.voters.size() < 3 || world_.nodes() != plan_.nodes) return;
+    deaf = may_be_deaf(leader);
+    if (deaf == 0) return;
     world_.network().cut(leader, deaf);
   }
-  const std::uint64_t leaders = ledger_.counts().leaders;
+  const auto unseated = [this] { return ledger_.counts().leaders - ledger_.counts().handed_over; };
+  const std::uint64_t before = unseated();
   world_.run_for(kStaysLedFor);
   if (deaf != 0) world_.network().heal(leader, deaf);
   ++stood_;
-  if (ledger_.counts().leaders != leaders) {
-    world_.fail("STABILITY: " + std::to_string(ledger_.counts().leaders - leaders) +
+  if (unseated() != before) {
+    world_.fail("STABILITY: " + std::to_string(unseated() - before) +
                 " leaders in a healed majority's last " +
                 std::to_string(kStaysLedFor.count() / 1000) + " ms: " + states());
   }

@@ -51,6 +51,9 @@ class Liveness {
   void serve(raft::GroupId group);
   template <class Send>
   bool until_ok(Time deadline, Send send);
+  [[nodiscard]] NodeId leader_in_core(raft::GroupId group);
+  [[nodiscard]] bool core_leads_all();
+  [[nodiscard]] NodeId may_be_deaf(NodeId leader) const;
   void stays_led();
   [[nodiscard]] bool done() { return converged() && members_stand(); }
   [[nodiscard]] bool has_left(raft::GroupId group, raft::NodeId member) const;

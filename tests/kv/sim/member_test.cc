@@ -3,85 +3,13 @@
 
 #include <gmock/gmock.h>
 
-#include "tests/kv/sim/story.h"
+#include "tests/kv/sim/member_story.h"
 
 namespace cairn::kv::sim {
 namespace {
 
 using ::testing::Contains;
 using ::testing::HasSubstr;
-
-MemberChange adding(NodeId id) {
-  MemberChange change;
-  change.add.push_back({id, "127.0.0.1:" + std::to_string(9000 + id), false});
-  return change;
-}
-
-MemberChange removing(NodeId id) {
-  MemberChange change;
-  change.remove.push_back(id);
-  return change;
-}
-
-/// A story with verbs for members.
-class MemberStory : public Story {
- public:
-  using Story::Story;
-
-  Result<MemberPlan> change(NodeId at, MemberChange change) {
-    return finish(world.call<MemberPlan>(at, [change](Node& node, Callback<MemberPlan> done) {
-      node.change_members(change, std::move(done));
-    }));
-  }
-  /// Asks until it is taken, or is seen to have been.
-  void change_for_sure(NodeId at, const MemberChange& wanted) {
-    for (int attempt = 0; attempt < 100; ++attempt) {
-      const auto plan = change(at, wanted);
-      if (plan) return;
-      if (plan.error().code == Errc::kMemberExists || plan.error().code == Errc::kUnknownNode)
-        return;
-      world.run_for(milliseconds{200});
-    }
-    ADD_FAILURE() << "a change was never taken";
-  }
-  [[nodiscard]] std::string membership(NodeId at, NodeId of) {
-    for (const NodeView& node : world.node(at).cluster().nodes)
-      if (node.id == of) return node.membership;
-    return "";
-  }
-  /// All that run and are members agree that nothing is under way.
-  bool settled(std::uint64_t epoch_min, seconds within = seconds{60}) {
-    const auto all = [&] {
-      for (const NodeId id : world.running()) {
-        const ClusterView view = world.node(id).cluster();
-        if (view.epoch < epoch_min || view.change_under_way) return false;
-      }
-      return true;
-    };
-    // Not looked at after each event: views are not cheap.
-    const Time end = world.now() + within;
-    while (world.now() < end) {
-      if (all()) return true;
-      world.run_for(milliseconds{50});
-    }
-    ADD_FAILURE() << "the members never settled\n" << reasons();
-    return false;
-  }
-  std::vector<NodeId> replicas(NodeId at, std::uint32_t partition = 0) {
-    std::vector<NodeId> nodes;
-    const ClusterView view = world.node(at).cluster();
-    for (const ReplicaView& r : view.partitions.at(partition).replicas) nodes.push_back(r.node);
-    return nodes;
-  }
-  void put_many(NodeId at, int from, int to) {
-    for (int i = from; i < to; ++i)
-      ASSERT_TRUE(put_until_ok(at, "k" + std::to_string(i), std::to_string(i)));
-  }
-  void expect_all(NodeId at, int count) {
-    for (int i = 0; i < count; ++i)
-      ASSERT_EQ(get(at, "k" + std::to_string(i)), std::to_string(i)) << "at node " << at;
-  }
-};
 
 TEST(SimMembers, FourthNode_IsAdded_AndHoldsWhatItShall) {
   for (const std::uint64_t seed : seeds(5)) {
@@ -198,6 +126,60 @@ TEST(SimMembers, DeadNode_IsReplaced) {
     EXPECT_THAT(story.world.node(3).not_ready_reasons(),
                 Contains(HasSubstr("its id is not a member there")));
     EXPECT_TRUE(story.put_until_ok(1, "k31", "31"));
+  }
+}
+
+/// Node 2 is replaced by node 4 and hears nothing of it: to it, node 4 is a stranger.
+struct Replaced : MemberStory {
+  explicit Replaced(std::uint64_t seed) : MemberStory(seed) {}
+
+  void cut(NodeId a, NodeId b, bool heal = false) {
+    for (const auto& [from, to] : {std::pair(a, b), std::pair(b, a)})
+      heal ? world.network().heal(from, to) : world.network().cut(from, to);
+  }
+  bool begin() {
+    if (!up()) return false;
+    cut(2, 1);
+    cut(2, 3);
+    if (!put_until_ok(1, "k0", "0")) return false;
+    world.add_node();
+    if (!world.start(4)) return false;
+    MemberChange replace = adding(4);
+    replace.remove.push_back(2);
+    change_for_sure(1, replace);
+    return true;
+  }
+  bool is_refused() { return reasons().find("node 4: its peers refuse") != std::string::npos; }
+  void expect_whole() {
+    for (const NodeId id : {1, 3, 4}) {
+      EXPECT_EQ(membership(id, 4), "active");
+      EXPECT_EQ(membership(id, 2), "");
+      EXPECT_TRUE(world.node(id).not_ready_reasons().empty()) << reasons();
+    }
+    EXPECT_TRUE(put_until_ok(4, "k1", "1"));
+  }
+};
+
+TEST(SimMembers, NodeThatCame_IsReady_ThoughOneThatWentRefusesIt) {
+  for (const std::uint64_t seed : seeds(5)) {
+    Replaced story(seed);
+    ASSERT_TRUE(story.begin());
+    story.world.run_for(seconds{15});
+    story.expect_whole();
+  }
+}
+
+TEST(SimMembers, NodeThatCame_IsReady_OnceWhoRefusedItHasGone) {
+  for (const std::uint64_t seed : seeds(5)) {
+    Replaced story(seed);
+    ASSERT_TRUE(story.begin());
+    ASSERT_TRUE(
+        story.world.run_until([&] { return !story.world.node(4).groups().empty(); }, seconds{10}));
+    story.cut(1, 3);  // so that the change waits
+    ASSERT_TRUE(story.world.run_until([&] { return story.is_refused(); }, seconds{10}));
+    story.cut(1, 3, true);
+    story.world.run_for(seconds{15});
+    story.expect_whole();
   }
 }
 
