@@ -70,6 +70,12 @@ void NodeImpl::retire_unwanted(const net::Gossip& word) {
   }
 }
 
+bool NodeImpl::left_behind(raft::GroupId group) const {
+  const auto at = replicas_.find(group);
+  return at != replicas_.end() && at->second->core().leader() == raft::kNobody &&
+         group < record_.groups.size() && !record_.wants(group, member_);
+}
+
 void NodeImpl::retire(raft::GroupId group) {
   const auto at = replicas_.find(group);
   if (at == replicas_.end() || fenced_ || failed_) return;

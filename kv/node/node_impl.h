@@ -302,6 +302,7 @@ class NodeImpl final : public Node,
   std::uint64_t bounded_wall_ms(const std::vector<raft::NodeId>& voters) const override;
   std::uint64_t random() override { return seams_.random(); }
   raft::NodeId leader_of(raft::GroupId group) const override { return routes_.leader(group); }
+  bool left_behind(raft::GroupId group) const override;
   raft::NodeId any_member(raft::GroupId group, unsigned attempt) const override;
   void redirected(raft::GroupId group, raft::NodeId node, raft::NodeId leader) override;
   bool send_write(raft::NodeId to, raft::GroupId group, const std::string& command, Micros deadline,

@@ -122,9 +122,12 @@ void Reads::read_fresh(raft::GroupId group, Freshness fresh, Micros deadline,
         });
 }
 
-bool Reads::lease_elsewhere(raft::GroupId group, const Freshness& fresh) const {
+/// The leader has a lease and this replica none, or this one would never be told how far to read.
+bool Reads::better_elsewhere(raft::GroupId group, const Freshness& fresh) const {
+  if (host_.leader_of(group) == raft::kNobody) return false;
   const Replica* here = host_.replica(group);
-  return fresh.lease && here->leases() && !here->leads() && host_.leader_of(group) != raft::kNobody;
+  if (fresh.lease && here->leases() && !here->leads()) return true;
+  return !fresh.eventual && host_.left_behind(group);
 }
 
 std::shared_ptr<Reads::Local> Reads::begin_local(Micros deadline, std::function<void(Error)> fail) {
@@ -236,7 +239,7 @@ void Reads::read_page(raft::GroupId group, const EngineView::Range& range, Micro
 void Reads::get(raft::GroupId group, std::string key, Freshness fresh, Micros deadline,
                 Callback<ReadResult> done) {
   if (const Replica* here = host_.replica(group);
-      here != nullptr && here->may_show() && !lease_elsewhere(group, fresh)) {
+      here != nullptr && here->may_show() && !better_elsewhere(group, fresh)) {
     get_here(group, std::move(key), fresh, deadline, std::move(done));
     return;
   }
@@ -260,7 +263,7 @@ void Reads::get(raft::GroupId group, std::string key, Freshness fresh, Micros de
 void Reads::page(raft::GroupId group, EngineView::Range range, Freshness fresh, Micros deadline,
                  Callback<PageReply> done) {
   if (const Replica* here = host_.replica(group);
-      here != nullptr && here->may_show() && !lease_elsewhere(group, fresh)) {
+      here != nullptr && here->may_show() && !better_elsewhere(group, fresh)) {
     page_here(group, std::move(range), fresh, deadline, std::move(done));
     return;
   }

@@ -25,6 +25,9 @@ class ReadHost {
   [[nodiscard]] virtual std::shared_ptr<Engine> shared_engine() = 0;
   [[nodiscard]] virtual bool fenced() const = 0;
   [[nodiscard]] virtual raft::NodeId leader_of(raft::GroupId group) const = 0;
+  /// The replica here hears no leader, and the cluster's record does not want it: its group may
+  /// have gone on without it.
+  [[nodiscard]] virtual bool left_behind(raft::GroupId group) const = 0;
   [[nodiscard]] virtual raft::NodeId any_member(raft::GroupId group, unsigned attempt) const = 0;
   virtual void redirected(raft::GroupId group, raft::NodeId node, raft::NodeId leader) = 0;
   virtual void on_read(std::function<void()> work, std::function<void()> done) = 0;
@@ -79,7 +82,7 @@ class Reads {
     std::function<void(Result<RpcReply>)> done;
   };
   /// A replica is here, and another node may answer at once from its lease.
-  [[nodiscard]] bool lease_elsewhere(raft::GroupId group, const Freshness& fresh) const;
+  [[nodiscard]] bool better_elsewhere(raft::GroupId group, const Freshness& fresh) const;
   /// `read` gives its answer once a state that is fresh enough is applied here.
   template <class T>
   void read_fresh(raft::GroupId group, Freshness fresh, Micros deadline,

@@ -84,6 +84,7 @@ class ReadsTest : public ::testing::Test, protected ReadHost {
   std::shared_ptr<Engine> shared_engine() override { return engine_.engine; }
   bool fenced() const override { return fenced_; }
   raft::NodeId leader_of(raft::GroupId) const override { return leader_; }
+  bool left_behind(raft::GroupId) const override { return left_behind_; }
   raft::NodeId any_member(raft::GroupId, unsigned attempt) const override {
     return members_.empty() ? raft::kNobody : members_[attempt % members_.size()];
   }
@@ -101,7 +102,7 @@ class ReadsTest : public ::testing::Test, protected ReadHost {
 
   mutable Micros now_ = seconds(9);
   Micros cost_{0};  // of looking at the clock: makes reads seem slow
-  bool fenced_ = false, reachable_ = true;
+  bool fenced_ = false, reachable_ = true, left_behind_ = false;
   raft::NodeId leader_ = 2;
   std::vector<raft::NodeId> members_{2, 3};
   std::deque<test::Errand> errands_;
@@ -172,6 +173,20 @@ TEST_F(ReadsTest, Get_LeaseAtAFollower_GoesToTheLeader) {
   // With nobody known to lead, this node asks for a read index as soon as there is one.
   leader_ = raft::kNobody;
   get(got, kLease);
+  EXPECT_TRUE(asked_.empty());
+}
+
+TEST_F(ReadsTest, GetAndPage_ReplicaLeftBehindByItsGroup_GoToTheLeader) {
+  here_ = std::make_unique<test::QuietReplica>(std::vector<raft::NodeId>{1, 2}, 1, engine_.state());
+  left_behind_ = true;
+  Outcome<ReadResult> got, eventual;
+  Outcome<PageReply> paged;
+  get(got);
+  EXPECT_EQ(take().to, 2u);
+  page(paged);
+  EXPECT_EQ(take().to, 2u);
+  get(eventual, {.eventual = true});
+  EXPECT_EQ(eventual.answers, 1);
   EXPECT_TRUE(asked_.empty());
 }
 
