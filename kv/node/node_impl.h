@@ -484,7 +484,6 @@ class NodeImpl final : public Node,
 
   std::uint64_t last_request_ = 0;
   std::map<std::uint64_t, OutstandingRequest> requests_;
-
   std::uint64_t ticks_ = 0;
   bool flush_under_way_ = false;
   bool maintenance_under_way_ = false;
