@@ -137,14 +137,14 @@ TEST_F(StateHashTest, PagesOfAView_AddUpToWhatIsKept) {
 TEST_F(StateHashTest, ItemsAlteredBelow_AreRepaired_AndTheHashSaysSo) {
   for (int i = 0; i < 30; ++i) run(put("k" + std::to_string(i), "v"));
   const raft::Index index = log_.size();
-  auto sound = std::move(*engine_->state_view(kGroup));
+  auto sound = *engine_->state_view(kGroup);
   const auto k3 = *sound->record("k3");
   const auto k4 = *sound->record("k4");
   ASSERT_TRUE(k3 && k4);
   const std::vector<ItemRecord> wrong{{"k3", k4}, {"k4", std::nullopt}, {"new", k4}};
   ASSERT_TRUE(engine_->repair(kGroup, index, wrong));
   EXPECT_EQ(value("k4"), "<none>");
-  auto altered = std::move(*engine_->state_view(kGroup));
+  auto altered = *engine_->state_view(kGroup);
   EXPECT_EQ(altered->buckets(), sound->buckets()) << "it went round the hash";
   EXPECT_NE(counted(*altered), sound->buckets());
 
