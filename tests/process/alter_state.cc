@@ -26,11 +26,11 @@ int alter(const std::vector<std::string>& words) {
   }
   Engine& engine = **opened;
   const auto group = static_cast<raft::GroupId>(std::atoi(words[3].c_str()) + 1);
-  auto before = std::move(*engine.state_view(group));
+  auto before = *engine.state_view(group);
   std::vector<ItemRecord> items{{words[4], std::nullopt}};
   if (words.size() > 5) items.front().record = before->record(words[5]).value();
   engine.repair(group, before->applied(), items).value();
-  auto after = std::move(*engine.state_view(group));
+  auto after = *engine.state_view(group);
   StateView::Range all;
   all.bytes_max = ~std::size_t{0};
   StateHash counted;

@@ -25,12 +25,12 @@ class StatesStory : public Story {
   /// As an apply that went wrong would leave it: items, and with them the hash.
   void alter(NodeId id, const std::string& key, const std::optional<std::string>& as) {
     Engine& engine = *world.node(id).engine();
-    const auto before = std::move(*engine.state_view(kGroup));
+    const auto before = *engine.state_view(kGroup);
     std::vector<ItemRecord> items{{key, std::nullopt}};
     if (as) items.front().record = *before->record(*as);
     ASSERT_TRUE(engine.repair(kGroup, before->applied(), items));
     StateBuckets by = before->buckets();
-    const auto after = std::move(*engine.state_view(kGroup));
+    const auto after = *engine.state_view(kGroup);
     const auto page = after->page({});
     StateHash counted;
     for (const StateEntry& e : page->entries) counted.toggle(StateHash::key_hash(e.key), e.word);
